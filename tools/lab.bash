@@ -1,0 +1,323 @@
+# shellcheck shell=bash
+#
+# What every experiment with a server needs: start it cleanly, wait for a state, look at its
+# processes, descriptors and sockets, clean up whatever happens. The tests and the tour share it.
+# Linux only: it reads /proc (proc(5)).
+#
+#   lab_open                     once, first: makes $LAB_DIR for the servers' output
+#   start_server COMMAND...      sets SERVER_PID, PORT, SERVER_OUT, SERVER_ERR
+#   connect VARIABLE             a TCP connection to $PORT, its descriptor in VARIABLE
+#   wait_until COMMAND...        polls COMMAND until it succeeds, or fails at the deadline
+#   lab_close                    last, in a trap or teardown: nothing stays behind
+
+LAB_DEADLINE=${LAB_DEADLINE:-10} # seconds that wait_until gives a state to come about
+
+# Makes the directory for this experiment's files.
+lab_open() {
+    LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/lab.XXXXXX") || return 1
+    LAB_SERVERS=()
+    LAB_CONNECTIONS=()
+    exec {LAB_NAP}<> <(:) # never readable: a read with a time-out is a sleep without a process
+}
+
+# Ends all that the experiment started, children of servers included, and removes its files.
+lab_close() {
+    local fd pid
+    for fd in "${LAB_CONNECTIONS[@]}"; do hang_up "$fd"; done
+    for pid in "${LAB_SERVERS[@]}"; do
+        kill -KILL -- "-$pid" || true # the whole process group
+        kill -KILL "$pid" || true
+        wait "$pid" || true
+    done 2>/dev/null
+    LAB_SERVERS=()
+    [ -z "${LAB_DIR-}" ] || rm -rf -- "$LAB_DIR"
+}
+
+# nap [SECONDS]: sleeps, 5 ms unless told otherwise, without starting a process.
+nap() {
+    read -rt "${1:-0.005}" -u "$LAB_NAP" || true
+}
+
+# Prints the time in microseconds.
+now() {
+    echo "${EPOCHREALTIME//[.,]/}"
+}
+
+# wait_until COMMAND...: returns 0 as soon as COMMAND does, 1 if it never does within LAB_DEADLINE.
+wait_until() {
+    local end=$((${EPOCHREALTIME//[.,]/} + LAB_DEADLINE * 1000000))
+    until "$@"; do
+        ((${EPOCHREALTIME//[.,]/} < end)) || return 1
+        nap
+    done
+}
+
+# --- servers -------------------------------------------------------------------------------------
+
+# clean COMMAND...: replaces this shell by COMMAND with descriptors 0 to 2 alone, default signal
+# dispositions (a background job would ignore SIGINT, a careless caller SIGCHLD), in a session and
+# so a process group of its own. It dies with the shell that started it, should that be killed.
+clean() {
+    local fd
+    for fd in "/proc/$BASHPID/fd/"*; do
+        fd=${fd##*/}
+        ((fd <= 2)) || eval "exec $fd>&-"
+    done
+    exec setsid setpriv --pdeathsig KILL env --default-signal "$@"
+}
+
+# start_server COMMAND...: starts it, waits for its first line, and sets
+#   SERVER_PID   its process; COMMAND may begin with prlimit, setpriv, valgrind: they exec
+#   PORT         the port of its first line, "Serving HTTP on port N ..."
+#   SERVER_OUT   the file with what it prints, SERVER_ERR its error messages
+# Returns 1, with the reason on standard error, if there is no such line.
+start_server() {
+    SERVER_OUT=$LAB_DIR/server.${#LAB_SERVERS[@]}.out
+    SERVER_ERR=$LAB_DIR/server.${#LAB_SERVERS[@]}.err
+    PORT=
+    : >"$SERVER_OUT" >"$SERVER_ERR"
+    (clean "$@") </dev/null >>"$SERVER_OUT" 2>>"$SERVER_ERR" &
+    SERVER_PID=$!
+    LAB_SERVERS+=("$SERVER_PID")
+    if wait_until announced_or_gone && [ -n "$PORT" ]; then return 0; fi
+    {
+        echo "the server did not say \"Serving HTTP on port N ...\" in its first line: $*"
+        sed 's/^/  its output: /' "$SERVER_OUT" "$SERVER_ERR"
+    } >&2
+    return 1
+}
+
+announced_or_gone() {
+    local line
+    if read -r line <"$SERVER_OUT" && [[ $line =~ ^Serving\ HTTP\ on\ port\ ([0-9]+) ]]; then
+        PORT=${BASH_REMATCH[1]}
+        return 0
+    fi
+    is_gone "$SERVER_PID"
+}
+
+# stop_server [SIGNAL]: ends the server (SIGTERM unless told otherwise) and its process group,
+# and returns its exit status.
+stop_server() {
+    local status=0
+    kill "-${1:-TERM}" "$SERVER_PID" 2>/dev/null || true
+    wait_until is_gone "$SERVER_PID" || return 1
+    wait "$SERVER_PID" 2>/dev/null || status=$?
+    kill -KILL -- "-$SERVER_PID" 2>/dev/null || true
+    return "$status"
+}
+
+# server_status: waits for the server to end by itself and prints its exit status, "running" if not.
+server_status() {
+    local status=0
+    wait_until is_gone "$SERVER_PID" || {
+        echo running
+        return
+    }
+    wait "$SERVER_PID" 2>/dev/null || status=$?
+    echo "$status"
+}
+
+# --- processes -----------------------------------------------------------------------------------
+
+# Prints the state letter of process $1 (proc(5): R, S, D, T, Z ...), "-" when there is none.
+state_of() {
+    local stat
+    if { read -r stat <"/proc/$1/stat"; } 2>/dev/null; then
+        stat=${stat##*) }
+        echo "${stat%% *}"
+    else
+        echo -
+    fi
+}
+
+# in_state PID LETTER: is it in that state?
+in_state() {
+    [ "$(state_of "$1")" = "$2" ]
+}
+
+# is_gone PID: has the process ended (be it that nobody has waited for it yet)?
+is_gone() {
+    [[ $(state_of "$1") == [-ZX] ]]
+}
+
+# Prints the children of process $1, dead ones included, oldest first.
+children_of() {
+    local children=
+    { read -r children <"/proc/$1/task/$1/children"; } 2>/dev/null || true
+    echo "${children% }"
+}
+
+# Prints the zombies among the children of process $1.
+zombies_of() {
+    local child zombies=()
+    for child in $(children_of "$1"); do
+        if in_state "$child" Z; then zombies+=("$child"); fi
+    done
+    echo "${zombies[*]-}"
+}
+
+# Print how many children, or zombies, process $1 has.
+count_children() {
+    count_words "$(children_of "$1")"
+}
+count_zombies() {
+    count_words "$(zombies_of "$1")"
+}
+count_words() {
+    # shellcheck disable=SC2086 # the words are what is counted
+    set -- $1
+    echo $#
+}
+
+# has_children PID N, has_zombies PID N: exactly so many?
+has_children() {
+    [ "$(count_children "$1")" -eq "$2" ]
+}
+has_zombies() {
+    [ "$(count_zombies "$1")" -eq "$2" ]
+}
+
+# is_in CALL PID...: do all of these sleep in that call: accept, recv, sleep or wait?
+# The kernel tells by the name of the function it sleeps in, or by the number of the system call.
+is_in() {
+    local call=$1 pid where number
+    shift
+    for pid; do
+        where= number=
+        { read -r where <"/proc/$pid/wchan"; } 2>/dev/null || true
+        case $call:$where in
+        accept:inet_csk_accept* | recv:wait_woken | recv:sk_wait_data | sleep:*nanosleep* | wait:do_wait*)
+            continue ;;
+        *:0 | *:) ;; # hidden, as some containers do
+        *) return 1 ;;
+        esac
+        { read -r number _ <"/proc/$pid/syscall"; } 2>/dev/null || return 1
+        case $call:$(uname -m):$number in
+        accept:x86_64:43 | accept:x86_64:288 | accept:aarch64:202 | accept:aarch64:242) ;;
+        recv:x86_64:45 | recv:x86_64:0 | recv:aarch64:207 | recv:aarch64:63) ;;
+        sleep:x86_64:35 | sleep:x86_64:230 | sleep:aarch64:101 | sleep:aarch64:115) ;;
+        wait:x86_64:61 | wait:aarch64:260) ;;
+        *) return 1 ;;
+        esac
+    done
+}
+
+# all_in CALL PID N: has PID exactly N children, and do they all sleep in that call?
+all_in() {
+    local children
+    children=$(children_of "$2")
+    # shellcheck disable=SC2086 # a word each
+    [ "$(count_words "$children")" -eq "$3" ] && is_in "$1" $children
+}
+
+# Prints the resident memory of process $1 in KiB.
+memory_of() {
+    local key value
+    while read -r key value _; do
+        if [ "$key" = VmRSS: ]; then echo "$value"; fi
+    done <"/proc/$1/status"
+}
+
+# --- descriptors and sockets ---------------------------------------------------------------------
+
+# Prints the open descriptors of process $1, in order. Those that valgrind keeps for itself, at the
+# top of a limit that the tests set to 1,024, are not the program's.
+descriptors_of() {
+    local fd descriptors=()
+    for fd in "/proc/$1/fd/"*; do
+        fd=${fd##*/}
+        [[ $fd == '*' ]] || { [ -n "${VALGRIND-}" ] && ((fd >= 1000)); } || descriptors+=("$fd")
+    done
+    # shellcheck disable=SC2046 # a word each
+    echo $(printf '%s\n' "${descriptors[@]-}" | sort -n)
+}
+
+# has_descriptors PID "0 1 2 3": exactly these?
+has_descriptors() {
+    [ "$(descriptors_of "$1")" = "$2" ]
+}
+
+# Prints what descriptor $2 of process $1 is: a path, pipe:[INODE], socket:[INODE], or nothing.
+descriptor() {
+    readlink "/proc/$1/fd/$2" || true
+}
+
+TCP_STATES=([1]=ESTABLISHED [2]=SYN-SENT [3]=SYN-RECV [4]=FIN-WAIT-1 [5]=FIN-WAIT-2 [6]=TIME-WAIT
+    [7]=CLOSE [8]=CLOSE-WAIT [9]=LAST-ACK [10]=LISTEN [11]=CLOSING)
+
+# Prints a line for each TCP socket whose local port is $1 (and remote port is $2, if given):
+# LOCAL-PORT REMOTE-PORT STATE, as /proc/net/tcp has them, whoever owns them.
+tcp_sockets() {
+    local local_address remote_address state
+    while read -r _ local_address remote_address state _; do
+        [[ $local_address == *:* ]] || continue
+        local_address=$((16#${local_address##*:})) remote_address=$((16#${remote_address##*:}))
+        if ((local_address == $1 && (${2:-remote_address} == remote_address))); then
+            echo "$local_address $remote_address ${TCP_STATES[16#$state]}"
+        fi
+    done </proc/net/tcp
+}
+
+# tcp_state LOCAL-PORT REMOTE-PORT: the state of that end of that connection, "none" if there is none.
+tcp_state() {
+    local line
+    line=$(tcp_sockets "$1" "$2")
+    line=${line##* }
+    echo "${line:-none}"
+}
+
+# is_tcp LOCAL-PORT REMOTE-PORT STATE: is it in that state?
+is_tcp() {
+    [ "$(tcp_state "$1" "$2")" = "$3" ]
+}
+
+# --- clients -------------------------------------------------------------------------------------
+
+REQUEST=$'GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n'
+
+# connect VARIABLE: connects to the server and stays silent; VARIABLE holds the descriptor.
+connect() {
+    local _fd
+    exec {_fd}<>"/dev/tcp/127.0.0.1/$PORT" || return 1
+    LAB_CONNECTIONS+=("$_fd")
+    printf -v "$1" %s "$_fd"
+}
+
+# ask DESCRIPTOR: sends the request, in one write: through cat, as bash itself writes line by line.
+ask() {
+    printf %s "$REQUEST" | cat >&"$1"
+}
+
+# hang_up DESCRIPTOR: closes the connection.
+hang_up() {
+    { eval "exec $1>&-"; } 2>/dev/null || true
+}
+
+# listen_to DESCRIPTOR [SECONDS]: reads up to the end of file or, after SECONDS without a line, to a
+# time-out. Sets ANSWER to what came, and ENDING to "end of file" or "time-out".
+listen_to() {
+    local line status
+    ANSWER=
+    while :; do
+        status=0
+        IFS= read -r -t "${2:-$LAB_DEADLINE}" -u "$1" line 2>/dev/null || status=$?
+        if ((status == 0)); then
+            ANSWER+=$line$'\n'
+        else
+            ANSWER+=$line
+            break
+        fi
+    done
+    # shellcheck disable=SC2034 # for the caller
+    if ((status > 128)); then ENDING=time-out; else ENDING='end of file'; fi
+}
+
+# Prints the client's own port of a connection: its inode in /proc/net/tcp tells.
+port_of() {
+    local inode local_address
+    inode=$(readlink "/proc/$BASHPID/fd/$1") inode=${inode//[!0-9]/}
+    while read -r _ local_address _ _ _ _ _ _ _ line_inode _; do
+        if [ "$line_inode" = "$inode" ]; then echo $((16#${local_address##*:})); fi
+    done </proc/net/tcp
+}
