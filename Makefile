@@ -3,39 +3,81 @@
 STEPS := step1_iterative step2_sleep step3_fork step4_leak step5_zombie step6_sigchld step7_waitpid
 SERVERS := $(STEPS:=/server) step6_sigchld/eintr
 PROGRAMS := $(SERVERS) client/client
-SOURCES := $(PROGRAMS:=.c)
-UNITS := $(SERVERS:%=build/tests/unit/%) build/tests/unit/client
-SCRIPTS := $(wildcard tools/* tests/*.bats tests/*.bash .ci/run)
 
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 COMPILE = $(CC) -std=c11 $(WARNINGS) $(CFLAGS)
 
-# SANITIZE=address,undefined makes a second set of programs, beside the first one.
+# SANITIZE=address,undefined makes a second set of everything, under build/.
 comma := ,
-SET := $(if $(SANITIZE),build/$(subst $(comma),-,$(SANITIZE)),.)
+BUILD := $(if $(SANITIZE),build/$(subst $(comma),-,$(SANITIZE)),build)
+SET := $(if $(SANITIZE),$(BUILD),.)
 ifdef SANITIZE
 COMPILE += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
+BUILT := $(PROGRAMS:%=$(SET)/%)
+UNITS := $(SERVERS:%=$(BUILD)/tests/unit/%) $(BUILD)/tests/unit/client
+HELPERS := build/tests/rude
+
 BIN := $(CURDIR)/$(SET)
+export BIN CC STEP SERVER PROGRAM VALGRIND YES
+ifdef SERVER_ARGS
+export SERVER_ARGS
+endif
 
-export BIN CC CFLAGS STEP SERVER VALGRIND
+.PHONY: all tour test unit deps deps-lint lint format clean help
 
-.PHONY: all
-all: $(PROGRAMS:%=$(SET)/%) ## Build the servers of all stages and the client.
+all: $(BUILT) ## Build the servers of all stages, and the client.
 
-# What was built with other flags is built again: build/.../flags changes only when they do.
-FLAGS := $(if $(SANITIZE),$(SET),build)/flags
-$(shell mkdir -p $(dir $(FLAGS)) && echo '$(COMPILE)' | cmp -s - $(FLAGS) || echo '$(COMPILE)' >$(FLAGS))
+tour: $(BUILT) ## Watch every stage behave as the article says; STEP=4 for one, YES=1 to be asked nothing.
+	@tools/tour $(STEP)
 
-$(PROGRAMS:%=$(SET)/%): $(SET)/%: %.c $(FLAGS)
+test: $(BUILT) $(HELPERS) $(UNITS) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.
+	@UNITS='$(UNITS)' tools/test
+
+unit: $(UNITS) ## Test the functions of the programs on their own, with Criterion.
+	@UNITS='$(UNITS)' tools/test unit
+
+diff-%: ## Show what is new from one stage to another: make diff-3-4, make diff-5-eintr.
+	@tools/diff $(subst -, ,$*)
+
+deps: ## Install what the tests need; elsewhere than on Debian and Ubuntu, say its names.
+	@tools/deps test
+
+deps-lint: ## Install what lint needs, likewise.
+	@tools/deps lint
+
+lint: ## Look for faults with gcc, clang, clang-tidy, cppcheck, shellcheck and clang-format.
+	@tools/lint
+
+format: ## Format the C sources as lint wants them.
+	clang-format -i step*/*.c client/*.c tests/*.c tests/unit/*.c
+
+clean: ## Remove all that was built.
+	rm -rf build $(PROGRAMS)
+
+help: ## Say what each target does.
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "A-B", $$1); printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+# What was built with other flags is built again: this file changes only when they do.
+FLAGS := $(BUILD)/flags
+$(shell mkdir -p $(BUILD) && echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $(FLAGS) || \
+	echo '$(COMPILE) $(LDFLAGS)' >$(FLAGS))
+
+$(BUILT): $(SET)/%: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $< $(LDFLAGS)
 
-build/tests/rude: tests/rude.c $(FLAGS)
+$(HELPERS): build/%: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $<
 
-.PHONY: help
-help: ## Say what each target does.
-	@awk -F ':.*## ' '/^[a-z].*:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+# Unit tests include the program's source: -DSERVER names it.
+$(SERVERS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: tests/unit/server_test.c %.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) -DSERVER='"../../$*.c"' -DSTAGE=$(patsubst step%,%,$(firstword $(subst _, ,$*))) \
+		$(if $(filter %/eintr,$*),-DEINTR_PROGRAM) -o $@ $< -lcriterion
+
+$(BUILD)/tests/unit/client: tests/unit/client_test.c client/client.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $< -lcriterion

@@ -2,9 +2,10 @@
  * Step 6, SIGCHLD: a handler waits for a child each time the signal comes.
  *
  * Article  webserver3f.py
- * New      a handler of SIGCHLD with one wait; an interrupted accept is called again; a longer
- * queue Watch    make tour STEP=6 Flaw     signals do not queue: some children stay as zombies; a
- * stopped child blocks the server Next     step7_waitpid: another reaper
+ * New      an interrupted accept is called again; a longer queue; the handler only waits
+ * Watch    make tour STEP=6
+ * Flaw     signals do not queue: zombies remain; and a stopped child blocks the server
+ * Next     step7_waitpid: another reaper
  */
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>

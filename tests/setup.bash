@@ -30,21 +30,22 @@ teardown() {
     lab_close
 }
 
-# serve [-s SECONDS] [-x PROGRAM] [PREFIX...]: starts the server under test, asked to sleep for
-# SECONDS (0 unless told otherwise) after each answer, behind PREFIX (prlimit ...). PROGRAM is the
+# serve [-s SECONDS] [-p PORT] [-x PROGRAM] [PREFIX...]: starts the server under test, asked to sleep for
+# SECONDS (0 unless told otherwise) after each answer, at PORT (any), behind PREFIX (prlimit ...). PROGRAM is the
 # stage's own program, server unless told otherwise. Sets what start_server sets, and NAP, the
 # seconds that it sleeps.
 serve() {
-    local program=server command=() seconds=0
+    local program=server port=0 seconds=0 command=() server arguments
     while [[ ${1-} == -? ]]; do
         case $1 in
         -s) seconds=$2 ;;
+        -p) port=$2 ;;
         -x) program=$2 ;;
         esac
         shift 2
     done
     if [ -n "${VALGRIND-}" ]; then
-        command=(prlimit --nofile=1024 valgrind --quiet --error-exitcode=99 --track-fds=no)
+        command=(prlimit --nofile=1024 valgrind --quiet "--log-file=$VALGRIND_LOG.%p")
     fi
     if [ -n "${SERVER-}" ]; then read -ra server <<<"$SERVER"; else server=("$BIN/$STEP/$program"); fi
     if [ -n "${SERVER_ARGS+set}" ]; then
@@ -52,7 +53,7 @@ serve() {
         # shellcheck disable=SC2034 # for the tests
         NAP=${SERVER_SLEEP:-$ARTICLE_SLEEP}
     else
-        arguments=(-p 0 -s "$seconds")
+        arguments=(-p "$port" -s "$seconds")
         # shellcheck disable=SC2034
         NAP=$seconds
     fi
@@ -62,6 +63,23 @@ serve() {
 # only_ours REASON: skips where another's server is judged.
 only_ours() {
     if [ -n "${SERVER-}" ]; then skip "$1"; fi
+}
+
+# variant SED-SCRIPT...: builds this stage's program from an edited copy of our own source, for what
+# cannot be seen from outside. Sets VARIANT to the command.
+variant() {
+    only_ours "it is our own source that is edited"
+    local edit
+    cp "$STEP/server.c" "$LAB_DIR/variant.c"
+    for edit; do
+        sed -E "$edit" "$LAB_DIR/variant.c" >"$LAB_DIR/edited.c"
+        if cmp -s "$LAB_DIR/variant.c" "$LAB_DIR/edited.c"; then
+            report "the edit of $STEP/server.c" "$edit" "it changes nothing" "the source, and this edit"
+        fi
+        mv "$LAB_DIR/edited.c" "$LAB_DIR/variant.c"
+    done
+    VARIANT=$LAB_DIR/variant
+    "${CC:-cc}" -o "$VARIANT" "$VARIANT.c"
 }
 
 # not_under_valgrind REASON: skips where valgrind itself would be measured.
@@ -99,4 +117,22 @@ report() {
         tail -n 5 "$SERVER_ERR" "$SERVER_OUT" | sed 's/^/  /'
     fi
     return 1
+}
+
+# lose_signals N: lets N children end while the server is stopped, so that their N signals are one,
+# then lets it go on. Returns when it is back in accept: all that it will do about them is done.
+lose_signals() {
+    local i clients=()
+    for ((i = 0; i < $1; i++)); do connect "clients[i]"; done
+    expect_soon "each of $1 silent clients has a child, which waits for the request" \
+        "fork in serve_forever, recv in the child" all_in recv "$SERVER_PID" "$1"
+    expect_soon "the server waits in accept" "serve_forever" is_in accept "$SERVER_PID"
+    kill -STOP "$SERVER_PID"
+    expect_soon "the server is stopped" "ps -o pid,stat" in_state "$SERVER_PID" T
+    for ((i = 0; i < $1; i++)); do ask "${clients[i]}"; done
+    expect_soon "all $1 children are dead, and nobody has waited for them: the server is stopped" \
+        "ps -o pid,ppid,stat" has_zombies "$SERVER_PID" "$1"
+    kill -CONT "$SERVER_PID"
+    expect_soon "the server goes on, and is back in accept" "grim_reaper, serve_forever" \
+        is_in accept "$SERVER_PID"
 }

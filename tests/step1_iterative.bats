@@ -107,13 +107,7 @@ leave_time_wait() {
     serve
     leave_time_wait
     stop_server || true
-    if [ -n "${SERVER-}" ] && [ -z "${SERVER_ARGS+set}" ]; then
-        start_server $SERVER -p "$PORT"
-    elif [ -n "${SERVER-}" ]; then
-        serve
-    else
-        start_server "$BIN/$STEP/server" -p "$PORT"
-    fi
+    serve -p "$PORT"
     expect "the old connection meanwhile" TIME-WAIT "$(tcp_state "$PORT" "$client_port")" "ss -tan"
 }
 

@@ -33,9 +33,9 @@ lab_close() {
     [ -z "${LAB_DIR-}" ] || rm -rf -- "$LAB_DIR"
 }
 
-# nap [SECONDS]: sleeps, 5 ms unless told otherwise, without starting a process.
+# Sleeps for 5 ms, without starting a process.
 nap() {
-    read -rt "${1:-0.005}" -u "$LAB_NAP" || true
+    read -rt 0.005 -u "$LAB_NAP" || true
 }
 
 # Prints the time in microseconds.
@@ -75,9 +75,11 @@ start_server() {
     SERVER_OUT=$LAB_DIR/server.${#LAB_SERVERS[@]}.out
     SERVER_ERR=$LAB_DIR/server.${#LAB_SERVERS[@]}.err
     PORT=
-    : >"$SERVER_OUT" >"$SERVER_ERR"
+    : >"$SERVER_OUT"
+    : >"$SERVER_ERR"
     (clean "$@") </dev/null >>"$SERVER_OUT" 2>>"$SERVER_ERR" &
     SERVER_PID=$!
+    LAB_SHELL=$BASHPID
     LAB_SERVERS+=("$SERVER_PID")
     if wait_until announced_or_gone && [ -n "$PORT" ]; then return 0; fi
     {
@@ -107,15 +109,17 @@ stop_server() {
     return "$status"
 }
 
-# server_status: waits for the server to end by itself and prints its exit status, "running" if not.
+# server_status: waits for the server to end by itself, and sets SERVER_STATUS to its exit status, or
+# to "running". Not within $(...): only the shell that started the server can wait for it.
 server_status() {
-    local status=0
-    wait_until is_gone "$SERVER_PID" || {
-        echo running
-        return
-    }
-    wait "$SERVER_PID" 2>/dev/null || status=$?
-    echo "$status"
+    SERVER_STATUS=running
+    if [ "$BASHPID" != "$LAB_SHELL" ]; then
+        echo "call server_status directly, not in \$(...): it sets SERVER_STATUS" >&2
+        return 1
+    fi
+    wait_until is_gone "$SERVER_PID" || return 0
+    SERVER_STATUS=0
+    wait "$SERVER_PID" 2>/dev/null || SERVER_STATUS=$?
 }
 
 # --- processes -----------------------------------------------------------------------------------
@@ -184,7 +188,7 @@ is_in() {
     local call=$1 pid where number
     shift
     for pid; do
-        where= number=
+        where='' number=''
         { read -r where <"/proc/$pid/wchan"; } 2>/dev/null || true
         case $call:$where in
         accept:inet_csk_accept* | recv:wait_woken | recv:sk_wait_data | sleep:*nanosleep* | wait:do_wait*)
@@ -229,8 +233,7 @@ descriptors_of() {
         fd=${fd##*/}
         [[ $fd == '*' ]] || { [ -n "${VALGRIND-}" ] && ((fd >= 1000)); } || descriptors+=("$fd")
     done
-    # shellcheck disable=SC2046 # a word each
-    echo $(printf '%s\n' "${descriptors[@]-}" | sort -n)
+    printf '%s\n' "${descriptors[@]-}" | sort -n | paste -sd ' '
 }
 
 # has_descriptors PID "0 1 2 3": exactly these?
@@ -249,14 +252,15 @@ TCP_STATES=([1]=ESTABLISHED [2]=SYN-SENT [3]=SYN-RECV [4]=FIN-WAIT-1 [5]=FIN-WAI
 # Prints a line for each TCP socket whose local port is $1 (and remote port is $2, if given):
 # LOCAL-PORT REMOTE-PORT STATE, as /proc/net/tcp has them, whoever owns them.
 tcp_sockets() {
-    local local_address remote_address state
+    local local_address remote_address state hex
+    printf -v hex ': [0-9A-F]*:%04X ' "$1"
     while read -r _ local_address remote_address state _; do
         [[ $local_address == *:* ]] || continue
         local_address=$((16#${local_address##*:})) remote_address=$((16#${remote_address##*:}))
         if ((local_address == $1 && (${2:-remote_address} == remote_address))); then
             echo "$local_address $remote_address ${TCP_STATES[16#$state]}"
         fi
-    done </proc/net/tcp
+    done < <(grep "$hex" /proc/net/tcp) # read alone takes a second where a thousand have TIME_WAIT
 }
 
 # tcp_state LOCAL-PORT REMOTE-PORT: the state of that end of that connection, "none" if there is none.
@@ -313,11 +317,32 @@ listen_to() {
     if ((status > 128)); then ENDING=time-out; else ENDING='end of file'; fi
 }
 
+# hear DESCRIPTOR: reads as far as the greeting, without waiting for the end of file, and sets ANSWER
+# to what came.
+hear() {
+    local line
+    ANSWER=
+    while IFS= read -r -t "$LAB_DEADLINE" -u "$1" line 2>/dev/null; do
+        ANSWER+=$line$'\n'
+        if [[ $line == *'Hello, World!'* ]]; then break; fi
+    done
+}
+
+# background COMMAND...: starts another program than a server, as cleanly; its output is in the file
+# BACKGROUND_OUT, its process is BACKGROUND_PID.
+background() {
+    BACKGROUND_OUT=$LAB_DIR/background.${#LAB_SERVERS[@]}.out
+    (clean "$@") </dev/null >"$BACKGROUND_OUT" 2>&1 &
+    # shellcheck disable=SC2034 # for the caller
+    BACKGROUND_PID=$!
+    LAB_SERVERS+=("$!")
+}
+
 # Prints the client's own port of a connection: its inode in /proc/net/tcp tells.
 port_of() {
     local inode local_address
     inode=$(readlink "/proc/$BASHPID/fd/$1") inode=${inode//[!0-9]/}
     while read -r _ local_address _ _ _ _ _ _ _ line_inode _; do
         if [ "$line_inode" = "$inode" ]; then echo $((16#${local_address##*:})); fi
-    done </proc/net/tcp
+    done < <(grep " $inode " /proc/net/tcp)
 }
