@@ -559,6 +559,7 @@ static void end_clients(struct run *run) {
         if (kill(run->living[i], SIGKILL) == -1) die("kill");
     reap(run, 0);
     while (take_records(run)) continue; /* what they wrote before */
+    close_end(&run->results[0]);
     if (interrupted) run->counts[UNKNOWN] = run->total - run->reported;
     else if (run->reported < run->total) add_shortage(run, 0, run->total - run->reported);
 }

@@ -65,16 +65,20 @@ only_ours() {
     if [ -n "${SERVER-}" ]; then skip "$1"; fi
 }
 
-# variant SED-SCRIPT...: builds this stage's program from an edited copy of our own source, for what
-# cannot be seen from outside. Sets VARIANT to the command.
+# variant [-x PROGRAM] SED-SCRIPT...: builds this stage's program from an edited copy of our own source,
+# for what cannot be seen from outside. Sets VARIANT to the command.
 variant() {
     only_ours "it is our own source that is edited"
-    local edit
-    cp "$STEP/server.c" "$LAB_DIR/variant.c"
+    local edit program=server
+    if [ "$1" = -x ]; then
+        program=$2
+        shift 2
+    fi
+    cp "$STEP/$program.c" "$LAB_DIR/variant.c"
     for edit; do
         sed -E "$edit" "$LAB_DIR/variant.c" >"$LAB_DIR/edited.c"
         if cmp -s "$LAB_DIR/variant.c" "$LAB_DIR/edited.c"; then
-            report "the edit of $STEP/server.c" "$edit" "it changes nothing" "the source, and this edit"
+            report "the edit of $STEP/$program.c" "$edit" "it changes nothing" "the source, and this edit"
         fi
         mv "$LAB_DIR/edited.c" "$LAB_DIR/variant.c"
     done

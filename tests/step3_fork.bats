@@ -18,6 +18,12 @@ connect_silently() {
     child=$(children_of "$SERVER_PID")
 }
 
+# new_child_in_recv OLD: is the youngest child another one than OLD, and in recv? Sets child.
+new_child_in_recv() {
+    child=$(children_of "$SERVER_PID") child=${child##* }
+    [ "$child" != "$1" ] && is_in recv "$child"
+}
+
 # Prints the inodes of the server's socket that listens, and of its end of the client's connection,
 # as descriptor prints them.
 listening_socket() {
@@ -42,20 +48,26 @@ connected_socket() {
     expect "the children that still sleep" 5 "$(count_children "$SERVER_PID")" "their sleep is long"
 }
 
+# Prints the states of the connections that clients still hold.
+curls() {
+    ss -Htn "dport = :$PORT" | awk '{ print $1 }' | paste -sd ' '
+}
+
 @test "3.1 each curl prints the text at once, and hangs until its own child has slept" {
     serve -s 60
     for number in 1 2 3; do
         background curl --silent --no-buffer "http://localhost:$PORT/hello"
+        curl[number]=$BACKGROUND_PID
         expect_soon "curl $number has printed the text" "fork in serve_forever" \
             grep -q 'Hello, World!' "$BACKGROUND_OUT"
     done
     expect_soon "three children, all asleep" "fork in serve_forever" all_in sleep "$SERVER_PID" 3
-    expect "the curls' ends of the connections" 'ESTAB ESTAB ESTAB' \
-        "$(ss -Htn "dport = :$PORT" | awk '{ print $1 }' | paste -sd ' ')" "close comes after the sleep"
-    kill -KILL "$BACKGROUND_PID"
+    expect "the curls' ends of their connections" 'ESTAB ESTAB ESTAB' "$(curls)" \
+        "the child's close comes after the sleep"
     kill -KILL "$(children_of "$SERVER_PID" | cut -d ' ' -f 1)"
-    expect_soon "the end of the first child ends its client, and no other" "close in the child" \
-        has_connections 'ESTAB'
+    expect_soon "the end of the first child ends the first curl" "who else holds the connection" \
+        is_gone "${curl[1]}"
+    expect "the other curls' ends" 'ESTAB ESTAB' "$(curls)" "ss -tn"
 }
 
 @test "3.2 the server prints its PID; a child prints its own and its parent's, the server's" {
@@ -63,10 +75,10 @@ connected_socket() {
     expect_soon "the server's PID in its output" "printf in serve_forever" \
         grep -qw "$SERVER_PID" "$SERVER_OUT"
     connect_silently
-    lines=$(wc -l <"$SERVER_OUT")
+    so_far=$(wc -l <"$SERVER_OUT")
     ask "$client"
     listen_to "$client"
-    added=$(tail -n "+$((lines + 1))" "$SERVER_OUT")
+    added=$(tail -n "+$((so_far + 1))" "$SERVER_OUT")
     expect "the child's PID in what the request added" "$child" "$(grep -ow "$child" <<<"$added")" \
         "getpid in handle_request"
     expect "the server's PID there" "$SERVER_PID" "$(grep -ow "$SERVER_PID" <<<"$added")" \
@@ -85,13 +97,14 @@ connected_socket() {
 }
 
 @test "3.3 fork returns 0 in the child, the child's PID in the server" {
-    variant 's/switch \(fork\(\)\) \{/long pid = fork();
-        printf("in %ld fork returned %ld\\n", (long)getpid(), pid);
-        switch (pid) {/'
+    variant 's/switch \(fork\(\)\)/long pid = fork(); \
+        printf("in %ld fork returned %ld\\n", (long)getpid(), pid); \
+        switch (pid)/'
     start_server "$VARIANT" -p 0 -s 0
     connect_silently
-    expect "what it returned in each" "$(printf 'in %d fork returned %d\n' "$child" 0 "$SERVER_PID" "$child")" \
-        "$(grep 'fork returned' "$SERVER_OUT" | sort -k 5n)" "fork(2), RETURN VALUE"
+    expect "what it returned in each" \
+        "$(printf 'in %d fork returned %d\n' "$SERVER_PID" "$child" "$child" 0 | sort)" \
+        "$(grep 'fork returned' "$SERVER_OUT" | sort)" "fork(2), RETURN VALUE"
 }
 
 @test "3.4 right after fork both processes hold the same open sockets" {
@@ -99,20 +112,20 @@ connected_socket() {
     start_server "$VARIANT" -p 0 -s 0
     connect client
     expect_soon "the server has stopped before its close" "fork" in_state "$SERVER_PID" T
-    child=$(children_of "$SERVER_PID")
-    expect_soon "the child has stopped before its close" "fork" in_state "$child" T
-    for pid in "$SERVER_PID" "$child"; do
+    copy=$(children_of "$SERVER_PID")
+    expect_soon "the child has stopped before its close" "fork" in_state "$copy" T
+    for pid in "$SERVER_PID" "$copy"; do
         expect "the descriptors of $pid" '0 1 2 3 4' "$(descriptors_of "$pid")" "fork(2)"
     done
     for fd in 3 4; do
         expect_match "what descriptor $fd is" '^socket:' "$(descriptor "$SERVER_PID" $fd)" "accept"
-        expect "what it is in the child" "$(descriptor "$SERVER_PID" $fd)" "$(descriptor "$child" $fd)" "fork(2)"
+        expect "what it is in the child" "$(descriptor "$SERVER_PID" $fd)" "$(descriptor "$copy" $fd)" "fork(2)"
     done
-    kill -CONT "$SERVER_PID" "$child"
+    kill -CONT "$SERVER_PID" "$copy"
     expect_soon "the server closes the connection" "close after the fork" \
         has_descriptors "$SERVER_PID" '0 1 2 3'
     expect_soon "the child closes the listening socket" "close in case 0" \
-        has_descriptors "$child" '0 1 2 4'
+        has_descriptors "$copy" '0 1 2 4'
 }
 
 @test "3.4 afterwards the server holds 0 to 3, the child 0 to 2 and the connection" {
@@ -172,12 +185,13 @@ connected_socket() {
     ulimit -c 0
     serve
     connect bystander
-    expect_soon "the first client has a child in recv" "fork" all_in recv "$SERVER_PID" 1
-    bystanders_child=$(children_of "$SERVER_PID")
+    expect_soon "the first client has a child in recv" "fork in serve_forever" new_child_in_recv ''
+    bystanders_child=$child
     for signal in SEGV KILL; do
+        youngest=$(children_of "$SERVER_PID")
         connect victim
-        expect_soon "one more child in recv" "fork" has_two_in_recv
-        child=$(children_of "$SERVER_PID") child=${child##* }
+        expect_soon "another client has a child in recv" "fork in serve_forever" \
+            new_child_in_recv "${youngest##* }"
         kill "-$signal" "$child"
         expect_soon "the child is dead of SIG$signal" "ps -o pid,stat" is_gone "$child"
         listen_to "$victim"

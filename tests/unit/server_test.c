@@ -30,10 +30,11 @@
 #define LEAKS (STAGE == 4)
 #define REAPS (STAGE >= 6)
 #ifdef EINTR_PROGRAM
-#define DIES_OF_EINTR true
+#define IS_EINTR true
 #else
-#define DIES_OF_EINTR (STAGE < 6)
+#define IS_EINTR false
 #endif
+#define DIES_OF_EINTR (STAGE < 6 || IS_EINTR)
 #define NAP (STAGE >= 2 ? "nanosleep 0.000, " : "") /* as the list of calls shows it */
 
 enum { PATIENCE = 10 }; /* seconds: the alarm that ends each process here, should it hang */
@@ -46,13 +47,12 @@ static struct {
     int error;
     int after; /* as many such calls succeed first */
 } failure;
-static int arrivals[8];    /* what accept returns: descriptors, negative errnos, and a final 0 */
+static int arrivals[8]; /* what accept returns: descriptors, negative errnos, and a final 0 */
 static enum { FORK, STAY_PARENT, BECOME_CHILD } at_fork; /* the latter two without forking */
-static size_t piece;       /* the most that one send takes; 0: whatever the kernel takes */
-static bool real_naps;     /* else nanosleep returns at once */
-static int sends;          /* calls of send so far */
-static pid_t watched;      /* the process whose calls are written down */
-static FILE *calls;        /* where to */
+static size_t piece; /* the most that one send takes; 0: whatever the kernel takes */
+static int sends; /* calls of send so far */
+static pid_t watched; /* the process whose calls are written down */
+static FILE *calls; /* where to */
 static int listener_ = -1; /* the descriptors that accept was given and returned */
 static int connection_ = -1;
 
@@ -70,18 +70,20 @@ static bool fails(const char *format, ...) {
     return true;
 }
 
-static _Noreturn void end(const char *call, int status) {
+static _Noreturn void end_process(const char *call, int status) {
     (void)fails("%s %d", call, status);
-    if (watched == getpid()) fflush(calls);
     if (call[0] != '_') fflush(stdout); /* the difference between exit and _exit that counts here */
     _exit(status);
 }
 
-/* Leaves a mark in the list of calls if a child has ended and nobody has waited for it. */
+/* Waits until a child has ended, if there is one, and leaves a mark in the list of calls if nobody
+ * else has waited for it: a handler of SIGCHLD runs before waitid returns. */
 static void look_for_zombies(void) {
     siginfo_t child = {.si_pid = 0};
     while (waitid(P_ALL, 0, &child, WEXITED | WNOWAIT) == -1 && errno == EINTR) continue;
-    if (child.si_pid != 0) (void)fails("(a zombie)");
+    child.si_pid = 0;
+    if (waitid(P_ALL, 0, &child, WEXITED | WNOWAIT | WNOHANG) == 0 && child.si_pid != 0)
+        (void)fails("(a zombie)");
 }
 
 static int fake_accept(int listener) {
@@ -90,12 +92,13 @@ static int fake_accept(int listener) {
     listener_ = listener;
     look_for_zombies();
     if (fails("accept")) return -1;
-    if (arrival == 0) end("no more clients", NO_MORE_CLIENTS);
+    if (arrival == 0) end_process("no more clients", NO_MORE_CLIENTS);
     if (arrival > 0) return connection_ = arrival;
     errno = -arrival;
     return -1;
 }
 
+#if FORKS
 static pid_t fake_fork(void) {
     if (fails("fork")) return -1;
     if (at_fork != FORK) return at_fork == BECOME_CHILD ? 0 : watched;
@@ -103,6 +106,7 @@ static pid_t fake_fork(void) {
     if (pid == 0) alarm(PATIENCE);
     return pid;
 }
+#endif
 
 static int fake_close(int fd) {
     const char *name = fd == listener_ ? "listener" : fd == connection_ ? "connection" : "stranger";
@@ -127,10 +131,14 @@ static int fake_sigaction(int signum, const struct sigaction *new, struct sigact
     return fails("sigaction %s %s %s", name, deed, flags) ? -1 : sigaction(signum, new, old);
 }
 
+#if STAGE >= 2
+static bool real_naps; /* else nanosleep returns at once */
+
 static int fake_nanosleep(const struct timespec *time, struct timespec *left) {
     if (fails("nanosleep %ld.%03ld", (long)time->tv_sec, time->tv_nsec / 1000000)) return -1;
     return real_naps ? nanosleep(time, left) : 0;
 }
+#endif
 
 #define setvbuf(...) (fails("setvbuf") ? -1 : setvbuf(__VA_ARGS__))
 #define sigaction(...) fake_sigaction(__VA_ARGS__)
@@ -145,8 +153,8 @@ static int fake_nanosleep(const struct timespec *time, struct timespec *left) {
 #define send(...) fake_send(__VA_ARGS__)
 #define nanosleep(...) fake_nanosleep(__VA_ARGS__)
 #define close(fd) fake_close(fd)
-#define exit(status) end("exit", status)
-#define _exit(status) end("_exit", status)
+#define exit(status) end_process("exit", status)
+#define _exit(status) end_process("_exit", status)
 #define main server_main
 #include SERVER
 #undef setvbuf
@@ -172,7 +180,8 @@ struct outcome {
     pid_t pid;
     int status; /* its exit status, or 128 + the signal that ended it */
     char out[4096], err[4096];
-    char calls[2048]; /* "accept, fork, close connection, …", of this process, not of its children */
+    char
+        calls[2048]; /* "accept, fork, close connection, …", of this process, not of its children */
 };
 
 static void read_all(FILE *file, char *text, size_t size) {
@@ -188,15 +197,18 @@ static struct outcome watch(void (*function)(int), int argument) {
     int life[2]; /* each process holds the writing end: the last one that ends makes end of file */
     calls = tmpfile();
     cr_assert(out && err && calls && pipe(life) == 0, "no temporary file or pipe");
+    fflush(stdout); /* or the child inherits what is not yet written: a lesson of stage 3 */
     seen.pid = fork();
     cr_assert(seen.pid != -1, "cannot fork");
     if (seen.pid == 0) {
         alarm(PATIENCE);
         watched = getpid();
-        if (dup2(fileno(out), 1) == -1 || dup2(fileno(err), 2) == -1) end("dup2", NOT_POSSIBLE);
+        if (dup2(fileno(out), 1) == -1 || dup2(fileno(err), 2) == -1)
+            end_process("dup2", NOT_POSSIBLE);
+        setvbuf(calls, NULL, _IONBF, 0);
         setvbuf(stdout, NULL, _IOLBF, 0); /* as main does */
         function(argument);
-        end("returned", 0);
+        end_process("returned", 0);
     }
     close(life[1]);
     while (read(life[0], &(char){0}, 1) == -1 && errno == EINTR) continue;
@@ -214,7 +226,7 @@ static char *arguments[8]; /* of main, and of parse_number: text, digits */
 
 static void main_with_arguments(int count) {
     setvbuf(stdout, NULL, _IOFBF, BUFSIZ); /* as it is when the output goes to a file */
-    end("exit", server_main(count, arguments));
+    end_process("exit", server_main(count, arguments));
 }
 
 /* Runs main with these arguments: run("-p", "0"). */
@@ -242,6 +254,12 @@ static const char *text(const char *format, ...) {
     vsnprintf(result, 8192, format, list);
     va_end(list);
     return result;
+}
+
+/* The part of string that begins with start; all of it where there is none. */
+static const char *from(const char *string, const char *start) {
+    const char *part = strstr(string, start);
+    return part ? part : string;
 }
 
 /* As in C source: what cannot be printed is spelt out. */
@@ -460,8 +478,7 @@ Test(handle_request, reads_once_and_no_more_than_1024_bytes) {
         connect_client();
         client_sends(request, sizes[i]);
         struct outcome seen = watch(handle_request, server);
-        expect_text(seen.out,
-                    text("%s%.*s\n", child_line(seen.pid, getpid()), read, request),
+        expect_text(seen.out, text("%s%.*s\n", child_line(seen.pid, getpid()), read, request),
                     "the size given to recv, and the %%.*s, for a request of %d bytes", size);
         expect_text(seen.calls, text("recv, send, %sreturned 0", NAP),
                     "recv: it is called once, whatever it returns");
@@ -492,7 +509,8 @@ Test(handle_request, naps_after_the_answer) {
     clock_gettime(CLOCK_MONOTONIC, &stop);
     double ms =
         (double)(stop.tv_sec - start.tv_sec) * 1e3 + (double)(stop.tv_nsec - start.tv_nsec) / 1e6;
-    cr_expect(ms >= 20, "expected a nap of 20 ms or more\n    seen %.3f ms\n    look at nanosleep", ms);
+    cr_expect(ms >= 20, "expected a nap of 20 ms or more\n    seen %.3f ms\n    look at nanosleep",
+              ms);
 }
 
 Test(handle_request, reports_a_nap_that_was_interrupted) {
@@ -557,7 +575,8 @@ Test(listen_on, ends_when_the_port_is_in_use) {
 }
 
 static void listen_as_nobody(int port) {
-    if (getuid() == 0 && (setgid(65534) == -1 || setuid(65534) == -1)) end("setuid", NOT_POSSIBLE);
+    if (getuid() == 0 && (setgid(65534) == -1 || setuid(65534) == -1))
+        end_process("setuid", NOT_POSSIBLE);
     listen_on((in_port_t)port);
 }
 
@@ -575,7 +594,7 @@ Test(listen_on, ends_when_the_port_is_privileged) {
 }
 
 static void listen_without_room_for_output(int port) {
-    if (!freopen("/dev/full", "w", stdout)) end("freopen", NOT_POSSIBLE);
+    if (!freopen("/dev/full", "w", stdout)) end_process("freopen", NOT_POSSIBLE);
     setvbuf(stdout, NULL, _IOLBF, 0);
     listen_on((in_port_t)port);
 }
@@ -594,33 +613,448 @@ TestSuite(serve_forever, .init = prepare);
 #define serve(...) serve_these((int[8]){__VA_ARGS__, -EMFILE})
 static struct outcome serve_these(const int list[8]) {
     memcpy(arrivals, list, sizeof arrivals);
-    return watch(serve_forever, 1000); /* no open descriptor: only the fakes see it */
+    return watch(serve_forever, open("/dev/null", O_RDWR)); /* only the fake of accept uses it */
 }
 
 static const char *parent_line(pid_t pid) {
     return FORKS ? text("Parent PID (PPID): %ld\n", (long)pid) : "";
 }
 
-Test(serve_forever, serves_and_closes_a_connection) {
-    connect_client();
-    client_sends(REQUEST, strlen(REQUEST));
+#if FORKS
+Test(serve_forever, as_the_parent_closes_its_copy_of_the_connection_in_every_stage_but_4) {
     at_fork = STAY_PARENT;
-    struct outcome seen = serve(server);
-    const char *before_stage_3 = text("accept, recv, send, %sclose connection, accept, exit 1", NAP);
-    const char *stage_4 = "accept, fork, accept, exit 1";
-    const char *else_ = "accept, fork, close connection, accept, exit 1";
-    expect_text(seen.calls, FORKS ? (LEAKS ? stage_4 : else_) : before_stage_3,
-                "serve_forever: what the parent does after fork, and what only a child may do");
+    struct outcome seen = serve(open("/dev/null", O_RDWR));
+    expect_text(seen.calls,
+                LEAKS ? "accept, fork, accept, exit 1"
+                      : "accept, fork, close connection, accept, exit 1",
+                "what the parent does after fork; only a child may read or send");
     expect_text(seen.err, "accept: Too many open files\n", "the perror calls: nothing else failed");
 }
+
+Test(serve_forever, as_a_child_closes_the_listening_socket_serves_and_leaves_by__exit) {
+    connect_client();
+    client_sends(REQUEST, strlen(REQUEST));
+    at_fork = BECOME_CHILD;
+    struct outcome seen = serve(server);
+    expect_text(seen.calls,
+                text("accept, fork, close listener, recv, send, %sclose connection, _exit 0", NAP),
+                "case 0 of the switch; exit instead of _exit would write inherited output twice");
+    expect_text(received_by(client), RESPONSE, "handle_request");
+    expect_text(seen.err, "", "the perror calls: nothing has failed");
+    expect_number(seen.status, 0, "_exit");
+}
+
+Test(serve_forever, as_a_child_closes_the_connection_though_the_request_failed) {
+    at_fork = BECOME_CHILD;
+    failure.call = "recv", failure.error = ECONNRESET;
+    struct outcome seen = serve(open("/dev/null", O_RDWR));
+    expect_text(seen.calls, "accept, fork, close listener, recv, close connection, _exit 0",
+                "case 0 of the switch, and the return of handle_request");
+    expect_text(seen.err, "recv: Connection reset by peer\n", "the check of recv's result");
+}
+
+Test(serve_forever, as_a_child_reports_a_close_that_fails) {
+    static const char *const which[] = {"close listener", "close connection"};
+    at_fork = BECOME_CHILD;
+    for (int i = 0; i < 2; i++) {
+        connect_client();
+        client_sends(REQUEST, strlen(REQUEST));
+        failure.call = which[i], failure.error = EIO;
+        struct outcome seen = serve(server);
+        expect_text(seen.err, "close: Input/output error\n", "the check of %s", which[i]);
+        expect_text(received_by(client), RESPONSE, "what follows when %s fails", which[i]);
+        expect_number(seen.status, 0, "what follows when %s fails", which[i]);
+    }
+}
+
+Test(serve_forever, ends_when_fork_fails) {
+    failure.call = "fork", failure.error = EAGAIN;
+    struct outcome seen = serve(open("/dev/null", O_RDWR));
+    expect_text(seen.err, "fork: Resource temporarily unavailable\n", "case -1 of the switch");
+    expect_text(seen.calls, "accept, fork, exit 1", "case -1 of the switch: -1 is no parent");
+    expect_number(seen.status, 1, "die");
+}
+#else
+Test(serve_forever, serves_and_closes_a_connection_before_the_next) {
+    connect_client();
+    client_sends(REQUEST, strlen(REQUEST));
+    struct outcome seen = serve(server);
+    expect_text(seen.calls, text("accept, recv, send, %sclose connection, accept, exit 1", NAP),
+                "the loop of serve_forever");
+    expect_text(received_by(client), RESPONSE, "handle_request");
+    expect_text(seen.err, "accept: Too many open files\n", "the perror calls: nothing else failed");
+}
+
+Test(serve_forever, closes_the_connection_though_the_request_failed) {
+    failure.call = "recv", failure.error = ECONNRESET;
+    struct outcome seen = serve(open("/dev/null", O_RDWR));
+    expect_text(seen.calls, "accept, recv, close connection, accept, exit 1",
+                "the loop of serve_forever, and the return of handle_request");
+}
+#endif
+
+#if !LEAKS
+Test(serve_forever, reports_a_close_that_fails_and_goes_on) {
+    at_fork = STAY_PARENT;
+    failure.call = "close connection", failure.error = EIO;
+    struct outcome seen = serve(open("/dev/null", O_RDWR));
+    expect_text(from(seen.err, "close"), "close: Input/output error\naccept: Too many open files\n",
+                "the check of close: it is reported, and no reason to end");
+}
+#endif
 
 Test(serve_forever, numbers_the_connections) {
     int first = open("/dev/null", O_RDWR), second = open("/dev/null", O_RDWR);
     at_fork = STAY_PARENT;
-    failure.call = "recv", failure.after = -1; /* never */
     struct outcome seen = serve(first, -ECONNABORTED, second);
     const char *lines = text("%sConnection 1 is descriptor %d\nConnection 2 is descriptor %d\n",
                              parent_line(seen.pid), first, second);
     expect_text(seen.out, lines, "the printf calls of serve_forever: the count goes up by one");
 }
 
+Test(serve_forever, accepts_again_when_a_client_has_gone_before_accept) {
+    struct outcome seen = serve(-ECONNABORTED, -ECONNABORTED);
+    expect_text(seen.calls, "accept, accept, accept, exit 1", "the line with ECONNABORTED");
+    expect_text(seen.err, "accept: Too many open files\n", "the line with ECONNABORTED");
+    expect_text(seen.out, parent_line(seen.pid), "where the connection is counted");
+}
+
+Test(serve_forever, accepts_again_after_a_signal_from_webserver3f_on_and_dies_of_it_before) {
+    struct outcome seen = serve(-EINTR);
+    const char *dies = "accept: Interrupted system call\n",
+               *lives = "accept: Too many open files\n";
+    expect_text(seen.err, DIES_OF_EINTR ? dies : lives, "the line with EINTR, or its absence");
+    expect_text(seen.calls, DIES_OF_EINTR ? "accept, exit 1" : "accept, accept, exit 1",
+                "the line with EINTR, or its absence");
+    expect_number(seen.status, 1, "die");
+}
+
+Test(serve_forever, ends_when_accept_fails_for_good) {
+    static const int errors[] = {EMFILE, ENFILE, ENOMEM, ENOBUFS, EBADF, EINVAL, EPERM};
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        struct outcome seen = serve(-errors[i]);
+        expect_text(seen.err, text("accept: %s\n", strerror(errors[i])), "the check of accept");
+        expect_text(seen.calls, "accept, exit 1", "the check of accept: to try again would spin");
+        expect_number(seen.status, 1, "die");
+    }
+}
+
+/* ---- parse_number ---- */
+
+TestSuite(parse_number, .init = prepare);
+
+static const char PORT_DIGITS[] = "0123456789", SLEEP_DIGITS[] = "0123456789.";
+
+Test(parse_number, returns_good_values) {
+    static const struct {
+        const char *text, *digits;
+        double max, value;
+    } good[] = {
+        {"0", PORT_DIGITS, 65535, 0},         {"1", PORT_DIGITS, 65535, 1},
+        {"8888", PORT_DIGITS, 65535, 8888},   {"65535", PORT_DIGITS, 65535, 65535},
+        {"00080", PORT_DIGITS, 65535, 80},    {"0", SLEEP_DIGITS, 86400, 0},
+        {"5", SLEEP_DIGITS, 86400, 5},        {"0.5", SLEEP_DIGITS, 86400, 0.5},
+        {".5", SLEEP_DIGITS, 86400, 0.5},     {"5.", SLEEP_DIGITS, 86400, 5},
+        {"0.001", SLEEP_DIGITS, 86400, 1e-3}, {"86400", SLEEP_DIGITS, 86400, 86400},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        double value = parse_number(good[i].text, good[i].digits, good[i].max);
+        cr_expect(value >= good[i].value && value <= good[i].value,
+                  "expected %g\n    seen %g\n    look at parse_number for '%s'", good[i].value,
+                  value, good[i].text);
+    }
+}
+
+static void parse_a_port(int unused) {
+    (void)unused;
+    (void)parse_number(arguments[0], PORT_DIGITS, 65535);
+}
+
+static void parse_a_sleep(int unused) {
+    (void)unused;
+    (void)parse_number(arguments[0], SLEEP_DIGITS, 86400);
+}
+
+static void expect_refusal(void (*parse)(int), const char *value, int max) {
+    arguments[0] = (char *)value;
+    struct outcome seen = watch(parse, 0);
+    expect_text(seen.err, text("server: '%s' is not a number from 0 to %d\n%s", value, max, USAGE),
+                "the condition of parse_number for '%.20s'", value);
+    expect_text(seen.out, "", "where the complaint goes: standard error");
+    expect_text(seen.calls, "exit 2", "the condition of parse_number for '%.20s'", value);
+}
+
+/* What neither a port nor a number of seconds may be. */
+static const char *const BAD[] = {
+    "",         " ",   " 5",   "5 ",    "5\n",   "\t5",      "+5",         "-5",
+    "-0",       "-1",  "0x10", "0X1p3", "inf",   "INFINITY", "-inf",       "nan",
+    "NAN",      "1e3", "1E1",  "abc",   "80abc", "80 80",    "1,5",        "1_0",
+    ".",        "..5", "5..",  "1.2.3", "99999", "86401",    "4294967296", "18446744073709551616",
+    "\303\240", "5'"};
+
+Test(parse_number, refuses_bad_ports) {
+    static const char *const bad[] = {"65536", "80.5", "80.", ".5", "0.0"};
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
+        expect_refusal(parse_a_port, BAD[i], 65535);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        expect_refusal(parse_a_port, bad[i], 65535);
+}
+
+Test(parse_number, refuses_bad_times) {
+    expect_refusal(parse_a_sleep, "86400.001", 86400);
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
+        expect_refusal(parse_a_sleep, BAD[i], 86400);
+}
+
+Test(parse_number, refuses_what_no_double_can_hold) {
+    char digits[501];
+    memset(digits, '9', 500);
+    digits[500] = '\0';
+    expect_refusal(parse_a_port, digits, 65535);
+    expect_refusal(parse_a_sleep, digits, 86400);
+}
+
+/* ---- main ---- */
+
+TestSuite(server_main, .init = prepare);
+
+Test(server_main, prints_its_usage_when_asked) {
+    struct outcome seen = run("-h");
+    expect_text(seen.out, USAGE, "case 'h': it goes to standard output");
+    expect_text(seen.err, "", "case 'h': it is no error");
+    expect_text(seen.calls, "setvbuf, exit 0", "case 'h': nothing is started");
+    for (const char *option = "psh"; *option; option++)
+        cr_expect(strstr(USAGE, text("[-%c", *option)), "look at USAGE: -%c is missing", *option);
+}
+
+/* A bad command line: one line that names the fault, the usage, status 2, and nothing started. */
+#define expect_usage_error(fault, ...)                                                             \
+    do {                                                                                           \
+        struct outcome seen = run(__VA_ARGS__);                                                    \
+        char *end_of_line = strchr(seen.err, '\n');                                                \
+        expect_text(end_of_line ? end_of_line + 1 : seen.err, USAGE,                               \
+                    "the switch in main, for: %s", #__VA_ARGS__);                                  \
+        cr_expect(strstr(seen.err, fault), "expected a line with %s\n    seen %s\n", fault,        \
+                  quoted(seen.err));                                                               \
+        expect_text(seen.out, "", "where errors go: standard error, for: %s", #__VA_ARGS__);       \
+        expect_text(seen.calls, "setvbuf, exit 2", "the switch in main, for: %s", #__VA_ARGS__);   \
+    } while (0)
+
+Test(server_main, refuses_bad_command_lines) {
+    expect_usage_error("x", "-x");
+    expect_usage_error("x", "-p", "0", "-x");
+    expect_usage_error("p", "-p");
+    expect_usage_error("s", "-p", "0", "-s");
+    expect_usage_error("-", "--port");
+    expect_usage_error("server: 'surplus' is no option\n", "surplus");
+    expect_usage_error("server: 'surplus' is no option\n", "-p", "0", "surplus");
+    expect_usage_error("server: 'surplus' is no option\n", "-p", "0", "--", "surplus");
+    expect_usage_error("server: '-h' is no option\n", "--", "-h");
+    expect_usage_error("server: '' is no option\n", "");
+    expect_usage_error("server: '65536' is not a number from 0 to 65535\n", "-p", "65536");
+    expect_usage_error("server: '80.5' is not a number from 0 to 65535\n", "-p", "80.5");
+    expect_usage_error("server: '' is not a number from 0 to 65535\n", "-p", "");
+    expect_usage_error("server: '86401' is not a number from 0 to 86400\n", "-s", "86401");
+    expect_usage_error("server: '-1' is not a number from 0 to 86400\n", "-s", "-1");
+}
+
+Test(server_main, binds_the_port_it_is_told) {
+    static const char *const ports[][2] = {
+        {"8888", NULL}, {"0", "0"}, {"1", "1"}, {"8080", "8080"}, {"65535", "65535"}};
+    failure.call = "bind", failure.error = EADDRINUSE; /* so that none of them is really taken */
+    for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
+        const char *port = ports[i][1];
+        struct outcome seen = port ? run("-p", (char *)port) : run("-s", "0");
+        expect_text(from(seen.calls, "bind"), text("bind 127.0.0.1:%s, exit 1", ports[i][0]),
+                    "case 'p' and DEFAULT_PORT");
+    }
+}
+
+#if STAGE >= 2
+Test(server_main, sleeps_as_long_as_it_is_told) {
+    const int default_sleep = IS_EINTR ? 3 : STAGE <= 3 ? 60 : 0;
+    const char *const times[][2] = {{text("%d.000", default_sleep), NULL},
+                                    {"0.000", "0"},
+                                    {"5.000", "5"},
+                                    {"0.500", "0.5"},
+                                    {"0.500", ".5"},
+                                    {"2.250", "2.25"},
+                                    {"86400.000", "86400"}};
+    at_fork = BECOME_CHILD;
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        connect_client();
+        client_sends(REQUEST, strlen(REQUEST));
+        arrivals[0] = server;
+        const char *time = times[i][1];
+        struct outcome seen = time ? run("-p", "0", "-s", (char *)time) : run("-p", "0");
+        cr_expect(strstr(seen.calls, text(", nanosleep %s, ", times[i][0])),
+                  "expected a nap of %s s for -s %s\n    seen %s\n    look at case 's', "
+                  "DEFAULT_SLEEP, and how seconds become nap",
+                  times[i][0], time ? time : "(default)", quoted(seen.calls));
+    }
+}
+#endif
+
+Test(server_main, prepares_everything_before_it_accepts) {
+    arrivals[0] = -EMFILE;
+    struct outcome seen = run("-p", "0");
+    expect_text(seen.calls,
+                text("setvbuf, sigaction SIGPIPE ignored no flags, %ssocket, setsockopt, "
+                     "bind 127.0.0.1:0, listen %d, getsockname, accept, exit 1",
+                     REAPS ? "sigaction SIGCHLD handled no flags, " : "", REQUEST_QUEUE_SIZE),
+                "main: without SA_RESTART, and with every signal ready before the first client");
+    int port = 0;
+    cr_expect(sscanf(seen.out, "Serving HTTP on port %d ...\n", &port) == 1 && port > 0,
+              "expected the port in the first line\n    seen %s", quoted(seen.out));
+}
+
+Test(server_main, ends_when_a_call_fails) {
+    static const char *const needed[] = {
+        "setvbuf", "sigaction SIGPIPE", "socket",           "setsockopt", "bind",
+        "listen",  "getsockname",       "sigaction SIGCHLD"};
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        if (!REAPS && strstr(needed[i], "SIGCHLD")) continue;
+        failure.call = needed[i], failure.error = EIO;
+        struct outcome seen = run("-p", "0");
+        int length = (int)strcspn(needed[i], " ");
+        expect_text(seen.err, text("%.*s: Input/output error\n", length, needed[i]),
+                    "the check of %s", needed[i]);
+        expect_text(seen.out, "", "the check of %s", needed[i]);
+        expect_number(seen.status, 1, "the check of %s", needed[i]);
+    }
+}
+
+Test(server_main, is_not_ended_by_a_client_that_leaves_before_the_answer) {
+    connect_client();
+    client_sends(REQUEST, strlen(REQUEST));
+    close(client);
+    at_fork = BECOME_CHILD;
+    arrivals[0] = server, arrivals[1] = -EMFILE;
+    struct outcome seen = run("-p", "0", "-s", "0");
+    expect_number(seen.status, FORKS ? 0 : 1, "SIGPIPE, which must be ignored (128 + the signal)");
+    expect_text(seen.err,
+                FORKS ? "send: Broken pipe\n" : "send: Broken pipe\naccept: Too many open files\n",
+                "SIGPIPE, which must be ignored");
+}
+
+/* The whole of it, with a real child: the output goes to a file, so an unwritten buffer would be
+ * lost or written twice. */
+Test(server_main, writes_each_line_once) {
+    connect_client();
+    client_sends(REQUEST, strlen(REQUEST));
+    arrivals[0] = server, arrivals[1] = -EMFILE;
+    struct outcome seen = run("-p", "0", "-s", "0");
+    int port = 0;
+    long child = 0;
+    const char *line = strstr(seen.out, "Child PID: ");
+    if (line) sscanf(line, "Child PID: %ld", &child);
+    sscanf(seen.out, "Serving HTTP on port %d", &port);
+    const char *report = IS_EINTR ? text("Child %10ld terminated with status     0\n", child) : "";
+    expect_text(seen.out,
+                text("Serving HTTP on port %d ...\n%sConnection 1 is descriptor %d\n%s%s%s", port,
+                     parent_line(seen.pid), server, child_line((pid_t)child, seen.pid),
+                     PRINTED_REQUEST, report),
+                "setvbuf in main, and _exit in the child: each line must be written, and once");
+    expect_text(received_by(client), RESPONSE, "handle_request");
+#if FORKS
+    expect_text(from(seen.calls, "fork"),
+                text("fork, %s%saccept, exit 1", LEAKS ? "" : "close connection, ",
+                     REAPS ? "" : "(a zombie), "),
+                "the reaper, or its absence: a zombie is a child nobody has waited for");
+#endif
+}
+
+/* ---- grim_reaper ---- */
+
+#if REAPS
+TestSuite(grim_reaper, .init = prepare);
+
+/* Forks a child that ends with this status, or of signal -status; returns its PID once it is a
+ * zombie. */
+static pid_t zombie(int status) {
+    siginfo_t info;
+    pid_t pid = fork();
+    cr_assert(pid != -1, "cannot fork");
+    if (pid == 0) status < 0 ? raise(-status) : 0, _exit(status);
+    cr_assert(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0, "the child is gone");
+    return pid;
+}
+
+/* Waits for the children that are left, and returns how many there were. */
+static int remaining_children(void) {
+    int count = 0;
+    while (wait(NULL) > 0) count++;
+    return count;
+}
+
+Test(grim_reaper, reaps_one_child_a_call_in_stage_6_and_all_in_stage_7) {
+    cr_redirect_stdout();
+    for (int i = 0; i < 3; i++) zombie(0);
+    grim_reaper(SIGCHLD);
+    expect_number(remaining_children(), STAGE == 6 ? 2 : 0,
+                  "grim_reaper: how many of 3 zombies one call leaves");
+}
+
+Test(grim_reaper, leaves_errno_as_it_was) {
+    cr_redirect_stdout();
+    zombie(0);
+    errno = ENOTTY;
+    grim_reaper(SIGCHLD);
+    expect_number(errno, ENOTTY, "saved_errno, when a child was reaped");
+    errno = ENOTTY;
+    grim_reaper(SIGCHLD);
+    expect_number(errno, ENOTTY, "saved_errno, when there is no child and wait fails with ECHILD");
+}
+
+/* Ends with 1 if the reaper has waited for the child to end, with 0 if it left it alone. */
+static void reap_beside_a_living_child(int milliseconds) {
+    struct timespec life = {.tv_sec = milliseconds / 1000};
+    life.tv_nsec = milliseconds % 1000 * 1000000L;
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(PATIENCE);
+        nanosleep(&life, NULL);
+        _exit(0);
+    }
+    grim_reaper(SIGCHLD);
+    if (kill(pid, SIGKILL) == -1) end_process("waited", 1);
+    end_process("left", 0);
+}
+
+Test(grim_reaper, blocks_while_a_child_lives_in_stage_6_and_never_in_stage_7) {
+    struct outcome seen = watch(reap_beside_a_living_child, STAGE == 6 ? 20 : 2000);
+    expect_text(seen.calls, STAGE == 6 ? "waited 1" : "left 0",
+                "wait, which blocks until a child ends, and WNOHANG, which does not");
+}
+
+#ifdef EINTR_PROGRAM
+Test(grim_reaper, reports_the_pid_and_the_status) {
+    static const int endings[][2] = {{0, 0}, {3, 768}, {255, 65280}, {-SIGTERM, SIGTERM}};
+    cr_redirect_stdout();
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        char line[80] = "";
+        pid_t pid = zombie(endings[i][0]);
+        grim_reaper(SIGCHLD);
+        cr_assert(fgets(line, sizeof line, cr_get_redirected_stdout()));
+        expect_text(line,
+                    text("Child %10ld terminated with status %5d\n", (long)pid, endings[i][1]),
+                    "report, and where put_number writes in it");
+    }
+}
+
+Test(put_number, writes_a_number_to_the_right_of_its_field) {
+    static const struct {
+        int number;
+        const char *field;
+    } examples[] = {
+        {0, "<         0>"},     {7, "<         7>"},          {10, "<        10>"},
+        {65535, "<     65535>"}, {1000000000, "<1000000000>"}, {2147483647, "<2147483647>"},
+    };
+    for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
+        char field[] = "<          >";
+        put_number(strchr(field, '>') - 1, examples[i].number);
+        expect_text(field, examples[i].field, "put_number, which must not leave its field");
+    }
+}
+#endif
+#endif

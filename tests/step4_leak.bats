@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+#
+# Step 4, leak: the parent keeps its copy of each connection, so none of them ends.
+
+# shellcheck disable=SC2034,SC2154 # connect sets the clients, setup.bash uses the rest
+ARTICLE_SLEEP=0
+load setup
+
+GREETING=$'HTTP/1.1 200 OK\n\nHello, World!\n'
+
+# be_served NUMBER: client NUMBER connects and asks, its child ends, and the client stays. Sets
+# client and port.
+be_served() {
+    connect client
+    port=$(port_of "$client")
+    ask "$client"
+    expect_soon "the child of client $1 has ended" "_exit in the child" has_zombies "$SERVER_PID" "$1"
+}
+
+@test "4.1 the client gets the whole answer" {
+    serve
+    be_served 1
+    hear "$client"
+    expect "the bytes of the answer" "$GREETING" "${ANSWER//$'\r'/}" "send_all in the child"
+}
+
+@test "4.2 the client gets no end of file, although the child is gone" {
+    serve
+    be_served 1
+    hear "$client"
+    listen_to "$client" 0.2
+    expect "what follows the answer" ' then time-out' "$ANSWER then $ENDING" "who else holds the connection"
+}
+
+@test "4.2 curl prints the text and hangs: with --max-time it exits 28" {
+    serve
+    for seconds in 0.3 3 "$LAB_DEADLINE"; do # one with which the answer comes in time
+        run curl --silent --max-time "$seconds" "http://localhost:$PORT/hello"
+        expect "curl's exit status" 28 "$status" "curl(1), EXIT CODES: 28 is a time-out"
+        if [ -n "$output" ]; then break; fi
+    done
+    expect "what curl prints" 'Hello, World!' "$output" "curl --verbose http://localhost:$PORT/hello"
+}
+
+@test "4.3 no FIN is sent when the child ends: both ends are ESTABLISHED" {
+    serve
+    be_served 1
+    expect "the server's end" ESTABLISHED "$(tcp_state "$PORT" "$port")" "who else holds the connection"
+    expect "the client's end" ESTABLISHED "$(tcp_state "$port" "$PORT")" "ss -tn"
+}
+
+@test "4.3 nor is one when the client closes: the server's end stays in CLOSE-WAIT" {
+    serve
+    be_served 1
+    hear "$client"
+    hang_up "$client"
+    expect_soon "the server's end knows of the client's close" "ss -tn" is_tcp "$PORT" "$port" CLOSE-WAIT
+    expect_soon "the client's end has no answer to it" "ss -tn" is_tcp "$port" "$PORT" FIN-WAIT-2
+}
+
+# has_printed LINES NUMBER: is the number a word of the output that follows so many lines?
+has_printed() {
+    tail -n "+$(($1 + 1))" "$SERVER_OUT" | grep -qw "$2"
+}
+
+@test "4.4 the server's descriptors grow by one per connection, and it prints how many there were" {
+    serve
+    own=$(count_words "$(descriptors_of "$SERVER_PID")")
+    for number in 1 2 3; do
+        so_far=$(wc -l <"$SERVER_OUT")
+        connect client # and stay silent, so that the output has no number of a request
+        expect_soon "the server is back in accept, with $number children" "serve_forever" \
+            is_back_with "$number"
+        expect "how many descriptors it has" $((own + number)) "$(count_words "$(descriptors_of "$SERVER_PID")")" \
+            "which close is missing"
+        expect_soon "connection $number adds the number $number to the output" "printf in serve_forever" \
+            has_printed "$so_far" "$number"
+    done
+}
+is_back_with() {
+    has_children "$SERVER_PID" "$1" && is_in accept "$SERVER_PID"
+}
+
+@test "4.5 when the server is killed, every waiting client gets its end of file at once" {
+    serve
+    for number in 1 2 3; do
+        be_served "$number"
+        clients[number]=$client
+    done
+    stop_server KILL || true
+    for number in 1 2 3; do
+        listen_to "${clients[number]}"
+        expect "what client $number hears" "$GREETING, end of file" "${ANSWER//$'\r'/}, $ENDING" \
+            "the kernel closes what a dead process held"
+    done
+}
+
+# knock: one more client, which asks, hears the answer, and stays. Counts the answers.
+knock() {
+    connect client && echo 'GET /hello HTTP/1.1' >&"$client" && hear "$client" || return 1
+    if [[ $ANSWER == *Hello* ]]; then answers=$((answers + 1)); else return 1; fi
+} 2>/dev/null
+
+# die_of_descriptors LIMIT CLIENTS: so many clients, one after another, to a server with that limit.
+die_of_descriptors() {
+    not_under_valgrind "it needs descriptors of its own"
+    serve prlimit --nofile="$1"
+    own=$(count_words "$(descriptors_of "$SERVER_PID")")
+    answers=0
+    trap '' PIPE # the server dies on us
+    for ((i = 0; i < $2; i++)); do knock || break; done
+    server_status
+    expect "how many were answered: $1 minus the server's own $own" $(($1 - own)) "$answers" "which close is missing"
+    expect "the server's exit status" 1 "$SERVER_STATUS" "die"
+    expect_match "what it says" '[Tt]oo many open files' "$(cat "$SERVER_ERR")" "accept(2), EMFILE"
+    if [ -z "${SERVER-}" ]; then
+        expect "what our server says" 'accept: Too many open files' "$(cat "$SERVER_ERR")" "die"
+    fi
+}
+
+@test "4.6 with 256 descriptors and 300 clients it dies: Too many open files, status 1, after 252" {
+    die_of_descriptors 256 300
+}
+
+@test "4.6 with 16 descriptors it dies after 12 clients" {
+    die_of_descriptors 16 20
+}
+
+@test "4.7 the descriptors handed out are 4, 5, 6, with no gap, although the clients leave" {
+    serve
+    descriptors='0 1 2 3'
+    for number in 1 2 3; do
+        be_served "$number"
+        hang_up "$client"
+        descriptors+=" $((number + 3))"
+        expect "the server's descriptors" "$descriptors" "$(descriptors_of "$SERVER_PID")" "accept(2)"
+        expect_match "descriptor $((number + 3))" '^socket:' "$(descriptor "$SERVER_PID" $((number + 3)))" accept
+    done
+}
+
+@test "4.8 the leak and the zombies are two flaws, and both are here" {
+    serve
+    for number in 1 2 3; do
+        be_served "$number"
+        hang_up "$client"
+    done
+    expect_soon "the server waits in accept" "serve_forever" is_in accept "$SERVER_PID"
+    expect "its zombies" 3 "$(count_zombies "$SERVER_PID")" "it never calls wait"
+    expect "its descriptors" '0 1 2 3 4 5 6' "$(descriptors_of "$SERVER_PID")" "it never closes a connection"
+}
