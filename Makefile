@@ -25,11 +25,13 @@ ifdef SERVER_ARGS
 export SERVER_ARGS
 endif
 
-.PHONY: all tour test unit deps deps-lint lint format clean help
+.PHONY: all tour test unit deps deps-lint lint format transcripts clean help
 
 all: $(BUILT) ## Build the servers of all stages, and the client.
 
-tour: $(BUILT) ## Watch every stage behave as the article says; STEP=4 for one, YES=1 to be asked nothing.
+tour transcripts: $(BUILT)
+
+tour: ## Watch every stage behave as the article says; STEP=4 for one, YES=1 to be asked nothing.
 	@tools/tour $(STEP)
 
 test: $(BUILT) $(HELPERS) $(UNITS) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.
@@ -52,6 +54,9 @@ lint: ## Look for faults with gcc, clang, clang-tidy, cppcheck, shellcheck and c
 
 format: ## Format the C sources as lint wants them.
 	clang-format -i step*/*.c client/*.c tests/*.c tests/unit/*.c
+
+transcripts: ## Put what the tour shows into the READMEs.
+	@tools/transcripts
 
 clean: ## Remove all that was built.
 	rm -rf build $(PROGRAMS)

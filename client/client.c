@@ -320,31 +320,40 @@ static void read_answer(const struct run *run, struct connection *conn) {
     settle(run, conn);
 }
 
-/* Waits until some connections can go on, takes a step with each of them, and settles all that are
- * left at the deadline; returns false if none was left. polled has room for one more than there are
- * connections; only what is unsettled is in it, for poll(2) refuses more than may be open. */
-static bool step(const struct run *run, struct connection *conns, struct pollfd *polled,
-                 double deadline) {
-    struct connection *end = conns + run->options.conns;
+/* Lists the lifeline and, in order, the connections that are not settled in polled, which has room
+ * for all; returns how many. No others: poll(2) refuses a list longer than files may be open. */
+static nfds_t list_unsettled(const struct run *run, const struct connection *conns,
+                             struct pollfd *polled) {
     nfds_t count = 0;
     polled[count++] = (struct pollfd){.fd = run->lifeline[0], .events = POLLIN};
-    for (struct connection *conn = conns; conn < end; conn++) {
+    for (const struct connection *conn = conns; conn < conns + run->options.conns; conn++) {
         short events = conn->state == READING ? POLLIN : POLLOUT;
         if (conn->state == SETTLED) continue;
         polled[count++] = (struct pollfd){.fd = conn->descriptor, .events = events};
     }
+    return count;
+}
+
+/* Does what a connection can do now. */
+static void advance(const struct run *run, struct connection *conn) {
+    if (conn->state == CONNECTING) end_connect(run, conn);
+    if (conn->state == SENDING) send_request(run, conn);
+    else if (conn->state == READING) read_answer(run, conn);
+}
+
+/* Waits until some connections can go on, advances each of them, and settles all that are left at
+ * the deadline; returns false if none was left. */
+static bool step(const struct run *run, struct connection *conns, struct pollfd *polled,
+                 double deadline) {
+    nfds_t count = list_unsettled(run, conns, polled);
     if (count == 1) return false;
     int found = poll(polled, count, to_milliseconds(deadline - now()));
     if (found == -1 && errno != EINTR && errno != EAGAIN) _exit(EXIT_FAILURE);
     if (found > 0 && polled[0].revents) _exit(EXIT_FAILURE); /* the parent is gone */
     bool late = now() >= deadline;
-    for (struct connection *conn = conns; conn < end; conn++) {
+    for (struct connection *conn = conns; conn < conns + run->options.conns; conn++) {
         if (conn->state == SETTLED) continue;
-        if ((++polled)->revents && found > 0) {
-            if (conn->state == CONNECTING) end_connect(run, conn);
-            if (conn->state == SENDING) send_request(run, conn);
-            else if (conn->state == READING) read_answer(run, conn);
-        }
+        if ((++polled)->revents && found > 0) advance(run, conn);
         if (late && conn->state != SETTLED) settle(run, conn);
     }
     return true;

@@ -95,22 +95,26 @@ is_back_with() {
     done
 }
 
-# knock: one more client, which asks, hears the answer, and stays. Counts the answers.
-knock() {
-    connect client && echo 'GET /hello HTTP/1.1' >&"$client" && hear "$client" || return 1
-    if [[ $ANSWER == *Hello* ]]; then answers=$((answers + 1)); else return 1; fi
-} 2>/dev/null
+# Prints how many of N clients are answered: one after another they connect, ask, hear and stay.
+count_answers() {
+    trap - DEBUG # bats follows each command: slow
+    trap '' PIPE #  the server may die on us
+    local answers=0
+    while ((answers < $1)) && connect client && echo 'GET /hello HTTP/1.1' >&"$client" &&
+        hear "$client" && [[ $ANSWER == *Hello* ]]; do
+        answers=$((answers + 1))
+    done 2>/dev/null
+    echo "$answers"
+}
 
-# die_of_descriptors LIMIT CLIENTS: so many clients, one after another, to a server with that limit.
+# die_of_descriptors LIMIT CLIENTS: so many clients to a server with that limit.
 die_of_descriptors() {
     not_under_valgrind "it needs descriptors of its own"
     serve prlimit --nofile="$1"
     own=$(count_words "$(descriptors_of "$SERVER_PID")")
-    answers=0
-    trap '' PIPE # the server dies on us
-    for ((i = 0; i < $2; i++)); do knock || break; done
+    expect "how many clients were answered: $1 minus the server's own $own" $(($1 - own)) \
+        "$(count_answers "$2")" "which close is missing"
     server_status
-    expect "how many were answered: $1 minus the server's own $own" $(($1 - own)) "$answers" "which close is missing"
     expect "the server's exit status" 1 "$SERVER_STATUS" "die"
     expect_match "what it says" '[Tt]oo many open files' "$(cat "$SERVER_ERR")" "accept(2), EMFILE"
     if [ -z "${SERVER-}" ]; then

@@ -154,9 +154,11 @@ children_of() {
 
 # Prints the zombies among the children of process $1.
 zombies_of() {
-    local child zombies=()
+    local child stat zombies=()
     for child in $(children_of "$1"); do
-        if in_state "$child" Z; then zombies+=("$child"); fi
+        stat=
+        { read -r stat <"/proc/$child/stat"; } 2>/dev/null || true
+        if [[ ${stat##*) } == Z* ]]; then zombies+=("$child"); fi
     done
     echo "${zombies[*]-}"
 }

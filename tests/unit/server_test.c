@@ -53,8 +53,8 @@ static size_t piece; /* the most that one send takes; 0: whatever the kernel tak
 static int sends; /* calls of send so far */
 static pid_t watched; /* the process whose calls are written down */
 static FILE *calls; /* where to */
-static int listener_ = -1; /* the descriptors that accept was given and returned */
-static int connection_ = -1;
+static int listening_socket = -1; /* the descriptors that accept was given and returned */
+static int accepted_socket = -1;
 
 /* Writes a call down; returns whether it is to fail, with errno set. */
 static bool fails(const char *format, ...) {
@@ -89,11 +89,11 @@ static void look_for_zombies(void) {
 static int fake_accept(int listener) {
     static size_t next;
     int arrival = arrivals[next++];
-    listener_ = listener;
+    listening_socket = listener;
     look_for_zombies();
     if (fails("accept")) return -1;
     if (arrival == 0) end_process("no more clients", NO_MORE_CLIENTS);
-    if (arrival > 0) return connection_ = arrival;
+    if (arrival > 0) return accepted_socket = arrival;
     errno = -arrival;
     return -1;
 }
@@ -109,7 +109,9 @@ static pid_t fake_fork(void) {
 #endif
 
 static int fake_close(int fd) {
-    const char *name = fd == listener_ ? "listener" : fd == connection_ ? "connection" : "stranger";
+    const char *name = fd == listening_socket  ? "listener"
+                       : fd == accepted_socket ? "connection"
+                                               : "stranger";
     return fails("close %s", name) ? -1 : close(fd);
 }
 
@@ -134,9 +136,9 @@ static int fake_sigaction(int signum, const struct sigaction *new, struct sigact
 #if STAGE >= 2
 static bool real_naps; /* else nanosleep returns at once */
 
-static int fake_nanosleep(const struct timespec *time, struct timespec *left) {
-    if (fails("nanosleep %ld.%03ld", (long)time->tv_sec, time->tv_nsec / 1000000)) return -1;
-    return real_naps ? nanosleep(time, left) : 0;
+static int fake_nanosleep(const struct timespec *length, struct timespec *left) {
+    if (fails("nanosleep %ld.%03ld", (long)length->tv_sec, length->tv_nsec / 1000000)) return -1;
+    return real_naps ? nanosleep(length, left) : 0;
 }
 #endif
 
@@ -180,8 +182,7 @@ struct outcome {
     pid_t pid;
     int status; /* its exit status, or 128 + the signal that ended it */
     char out[4096], err[4096];
-    char
-        calls[2048]; /* "accept, fork, close connection, …", of this process, not of its children */
+    char calls[2048]; /* "accept, fork, close connection", of this process, not of its children */
 };
 
 static void read_all(FILE *file, char *text, size_t size) {
@@ -189,6 +190,8 @@ static void read_all(FILE *file, char *text, size_t size) {
     text[fread(text, 1, size - 1, file)] = '\0';
     fclose(file);
 }
+
+static bool disk_is_full; /* where standard output goes */
 
 /* Runs function(argument), waits for all processes that come of it, and returns what was seen. */
 static struct outcome watch(void (*function)(int), int argument) {
@@ -203,8 +206,8 @@ static struct outcome watch(void (*function)(int), int argument) {
     if (seen.pid == 0) {
         alarm(PATIENCE);
         watched = getpid();
-        if (dup2(fileno(out), 1) == -1 || dup2(fileno(err), 2) == -1)
-            end_process("dup2", NOT_POSSIBLE);
+        int output = disk_is_full ? open("/dev/full", O_WRONLY) : fileno(out);
+        if (dup2(output, 1) == -1 || dup2(fileno(err), 2) == -1) end_process("dup2", NOT_POSSIBLE);
         setvbuf(calls, NULL, _IONBF, 0);
         setvbuf(stdout, NULL, _IOLBF, 0); /* as main does */
         function(argument);
@@ -276,13 +279,21 @@ static const char *quoted(const char *string) {
     return result;
 }
 
-/* The rest says where to look, with the values of printf. */
+/* What follows the expected value says where to look, with the values of printf. */
 #define expect_text(seen, expected, ...)                                                           \
-    cr_expect(strcmp(seen, expected) == 0, "expected " #seen " %s\n    seen %s\n    look at %s",   \
-              quoted(expected), quoted(seen), text(__VA_ARGS__))
+    do {                                                                                           \
+        const char *seen_ = (seen), *expected_ = (expected);                                       \
+        cr_expect(strcmp(seen_, expected_) == 0,                                                   \
+                  #seen "\n    expected %s\n    seen     %s\n    look at  %s", quoted(expected_),  \
+                  quoted(seen_), text(__VA_ARGS__));                                               \
+    } while (0)
 #define expect_number(seen, expected, ...)                                                         \
-    cr_expect((seen) == (expected), "expected " #seen " %g\n    seen %g\n    look at %s",          \
-              (double)(expected), (double)(seen), text(__VA_ARGS__))
+    do {                                                                                           \
+        long seen_ = (long)(seen), expected_ = (long)(expected);                                   \
+        cr_expect(seen_ == expected_,                                                              \
+                  #seen "\n    expected %ld\n    seen     %ld\n    look at  %s", expected_, seen_, \
+                  text(__VA_ARGS__));                                                              \
+    } while (0)
 
 static int client = -1, server = -1; /* the two ends of a connection */
 
@@ -307,16 +318,21 @@ static const char *received_by(int end_of_connection) {
 static const char REQUEST[] = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 static const char PRINTED_REQUEST[] = "GET /hello HTTP/1.1 \nHost: localhost \n \n\n";
 
+static void connect_client_with_request(void) {
+    connect_client();
+    client_sends(REQUEST, strlen(REQUEST));
+}
+
 /* From stage 3 on, what a process prints before the request. */
 static const char *child_line(pid_t pid, pid_t parent) {
     return FORKS ? text("Child PID: %ld. Parent PID: %ld\n", (long)pid, (long)parent) : "";
 }
 
-/* Whatever the caller ignores is inherited, even through exec; the alarm ends a test that hangs. */
+/* What the caller ignores is inherited, even through exec. The alarm ends a test that hangs. */
 static void prepare(void) {
     signal(SIGPIPE, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
-    alarm(PATIENCE);
+    alarm(3 * PATIENCE); /* later than those of the processes it watches */
 }
 
 /* ---- send_all ---- */
@@ -389,6 +405,7 @@ static int read_slowly(int connection, size_t size) {
 Test(send_all, delivers_megabytes_through_a_small_buffer_in_order) {
     static char data[3 << 20];
     int small = 1, status;
+    signal(SIGPIPE, SIG_IGN); /* the reader leaves at the first wrong byte */
     connect_client();
     for (size_t i = 0; i < sizeof data; i++) data[i] = byte_at(i);
     cr_assert(setsockopt(server, SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0);
@@ -411,8 +428,7 @@ Test(send_all, delivers_megabytes_through_a_small_buffer_in_order) {
 TestSuite(handle_request, .init = prepare);
 
 Test(handle_request, prints_the_request_and_answers_with_exactly_these_bytes) {
-    connect_client();
-    client_sends(REQUEST, strlen(REQUEST));
+    connect_client_with_request();
     struct outcome seen = watch(handle_request, server);
     expect_text(received_by(client), "HTTP/1.1 200 OK\r\n\r\nHello, World!\n",
                 "RESPONSE: CRLF ends each line of the head, and there is no Content-Length");
@@ -458,9 +474,8 @@ Test(handle_request, survives_a_client_that_leaves_without_a_request) {
 }
 
 Test(handle_request, survives_a_client_that_leaves_before_the_answer) {
-    connect_client();
+    connect_client_with_request();
     signal(SIGPIPE, SIG_IGN);
-    client_sends(REQUEST, strlen(REQUEST));
     close(client);
     struct outcome seen = watch(handle_request, server);
     expect_text(seen.out, text("%s%s", child_line(seen.pid, getpid()), PRINTED_REQUEST),
@@ -474,15 +489,15 @@ Test(handle_request, reads_once_and_no_more_than_1024_bytes) {
     char request[2000];
     memset(request, 'x', sizeof request);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        int size = (int)sizes[i], read = size < 1024 ? size : 1024;
+        int size = (int)sizes[i], taken = size < 1024 ? size : 1024;
         connect_client();
         client_sends(request, sizes[i]);
         struct outcome seen = watch(handle_request, server);
-        expect_text(seen.out, text("%s%.*s\n", child_line(seen.pid, getpid()), read, request),
+        expect_text(seen.out, text("%s%.*s\n", child_line(seen.pid, getpid()), taken, request),
                     "the size given to recv, and the %%.*s, for a request of %d bytes", size);
         expect_text(seen.calls, text("recv, send, %sreturned 0", NAP),
                     "recv: it is called once, whatever it returns");
-        expect_number(strlen(received_by(server)), (size_t)(size - read),
+        expect_number(strlen(received_by(server)), size - taken,
                       "the bytes beyond the first 1,024 of %d: nobody has read them", size);
         close(client);
         close(server);
@@ -499,8 +514,7 @@ Test(handle_request, does_not_answer_when_recv_fails) {
 #if STAGE >= 2
 Test(handle_request, naps_after_the_answer) {
     struct timespec start, stop;
-    connect_client();
-    client_sends(REQUEST, strlen(REQUEST));
+    connect_client_with_request();
     cr_redirect_stdout();
     nap.tv_nsec = 20000000;
     real_naps = true;
@@ -509,13 +523,14 @@ Test(handle_request, naps_after_the_answer) {
     clock_gettime(CLOCK_MONOTONIC, &stop);
     double ms =
         (double)(stop.tv_sec - start.tv_sec) * 1e3 + (double)(stop.tv_nsec - start.tv_nsec) / 1e6;
-    cr_expect(ms >= 20, "expected a nap of 20 ms or more\n    seen %.3f ms\n    look at nanosleep",
+    cr_expect(ms >= 20,
+              "the time it took\n    expected 20 ms or more\n    seen     %.3f ms\n    look at  "
+              "nanosleep",
               ms);
 }
 
 Test(handle_request, reports_a_nap_that_was_interrupted) {
-    connect_client();
-    client_sends(REQUEST, strlen(REQUEST));
+    connect_client_with_request();
     failure.call = "nanosleep", failure.error = EINTR;
     struct outcome seen = watch(handle_request, server);
     expect_text(seen.err, "nanosleep: Interrupted system call\n", "the check of nanosleep");
@@ -531,10 +546,10 @@ static void listen_on_port(int port) {
     listen_on((in_port_t)port);
 }
 
-static int option_of(int socket, int name) {
+static int option_of(int fd, int name) {
     int value = -1;
     socklen_t size = sizeof value;
-    cr_assert(getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0, "no such option");
+    cr_assert(getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0, "no such option");
     return value;
 }
 
@@ -593,14 +608,9 @@ Test(listen_on, ends_when_the_port_is_privileged) {
     expect_number(seen.status, 1, "die");
 }
 
-static void listen_without_room_for_output(int port) {
-    if (!freopen("/dev/full", "w", stdout)) end_process("freopen", NOT_POSSIBLE);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    listen_on((in_port_t)port);
-}
-
 Test(listen_on, ends_when_nobody_can_read_the_port) {
-    struct outcome seen = watch(listen_without_room_for_output, 0);
+    disk_is_full = true;
+    struct outcome seen = watch(listen_on_port, 0);
     expect_text(seen.err, "printf: No space left on device\n", "the check of printf");
     expect_number(seen.status, 1, "die");
 }
@@ -632,8 +642,7 @@ Test(serve_forever, as_the_parent_closes_its_copy_of_the_connection_in_every_sta
 }
 
 Test(serve_forever, as_a_child_closes_the_listening_socket_serves_and_leaves_by__exit) {
-    connect_client();
-    client_sends(REQUEST, strlen(REQUEST));
+    connect_client_with_request();
     at_fork = BECOME_CHILD;
     struct outcome seen = serve(server);
     expect_text(seen.calls,
@@ -657,8 +666,7 @@ Test(serve_forever, as_a_child_reports_a_close_that_fails) {
     static const char *const which[] = {"close listener", "close connection"};
     at_fork = BECOME_CHILD;
     for (int i = 0; i < 2; i++) {
-        connect_client();
-        client_sends(REQUEST, strlen(REQUEST));
+        connect_client_with_request();
         failure.call = which[i], failure.error = EIO;
         struct outcome seen = serve(server);
         expect_text(seen.err, "close: Input/output error\n", "the check of %s", which[i]);
@@ -676,8 +684,7 @@ Test(serve_forever, ends_when_fork_fails) {
 }
 #else
 Test(serve_forever, serves_and_closes_a_connection_before_the_next) {
-    connect_client();
-    client_sends(REQUEST, strlen(REQUEST));
+    connect_client_with_request();
     struct outcome seen = serve(server);
     expect_text(seen.calls, text("accept, recv, send, %sclose connection, accept, exit 1", NAP),
                 "the loop of serve_forever");
@@ -760,24 +767,18 @@ Test(parse_number, returns_good_values) {
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         double value = parse_number(good[i].text, good[i].digits, good[i].max);
         cr_expect(value >= good[i].value && value <= good[i].value,
-                  "expected %g\n    seen %g\n    look at parse_number for '%s'", good[i].value,
-                  value, good[i].text);
+                  "parse_number of '%s'\n    expected %g\n    seen     %g\n    look at  strtod",
+                  good[i].text, good[i].value, value);
     }
 }
 
-static void parse_a_port(int unused) {
-    (void)unused;
-    (void)parse_number(arguments[0], PORT_DIGITS, 65535);
+static void parse_argument(int max) {
+    (void)parse_number(arguments[0], max == 65535 ? PORT_DIGITS : SLEEP_DIGITS, max);
 }
 
-static void parse_a_sleep(int unused) {
-    (void)unused;
-    (void)parse_number(arguments[0], SLEEP_DIGITS, 86400);
-}
-
-static void expect_refusal(void (*parse)(int), const char *value, int max) {
+static void expect_refusal(const char *value, int max) {
     arguments[0] = (char *)value;
-    struct outcome seen = watch(parse, 0);
+    struct outcome seen = watch(parse_argument, max);
     expect_text(seen.err, text("server: '%s' is not a number from 0 to %d\n%s", value, max, USAGE),
                 "the condition of parse_number for '%.20s'", value);
     expect_text(seen.out, "", "where the complaint goes: standard error");
@@ -794,24 +795,21 @@ static const char *const BAD[] = {
 
 Test(parse_number, refuses_bad_ports) {
     static const char *const bad[] = {"65536", "80.5", "80.", ".5", "0.0"};
-    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
-        expect_refusal(parse_a_port, BAD[i], 65535);
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        expect_refusal(parse_a_port, bad[i], 65535);
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) expect_refusal(BAD[i], 65535);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) expect_refusal(bad[i], 65535);
 }
 
 Test(parse_number, refuses_bad_times) {
-    expect_refusal(parse_a_sleep, "86400.001", 86400);
-    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
-        expect_refusal(parse_a_sleep, BAD[i], 86400);
+    expect_refusal("86400.001", 86400);
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) expect_refusal(BAD[i], 86400);
 }
 
 Test(parse_number, refuses_what_no_double_can_hold) {
     char digits[501];
     memset(digits, '9', 500);
     digits[500] = '\0';
-    expect_refusal(parse_a_port, digits, 65535);
-    expect_refusal(parse_a_sleep, digits, 86400);
+    expect_refusal(digits, 65535);
+    expect_refusal(digits, 86400);
 }
 
 /* ---- main ---- */
@@ -827,35 +825,42 @@ Test(server_main, prints_its_usage_when_asked) {
         cr_expect(strstr(USAGE, text("[-%c", *option)), "look at USAGE: -%c is missing", *option);
 }
 
-/* A bad command line: one line that names the fault, the usage, status 2, and nothing started. */
+Test(server_main, fails_when_nobody_can_read_the_usage) {
+    disk_is_full = true;
+    expect_number(run("-h").status, 1, "case 'h': fputs may fail");
+}
+
+/* A bad command line: a line that names the fault, the usage, status 2, and nothing started. */
 #define expect_usage_error(fault, ...)                                                             \
     do {                                                                                           \
         struct outcome seen = run(__VA_ARGS__);                                                    \
-        char *end_of_line = strchr(seen.err, '\n');                                                \
-        expect_text(end_of_line ? end_of_line + 1 : seen.err, USAGE,                               \
-                    "the switch in main, for: %s", #__VA_ARGS__);                                  \
-        cr_expect(strstr(seen.err, fault), "expected a line with %s\n    seen %s\n", fault,        \
-                  quoted(seen.err));                                                               \
-        expect_text(seen.out, "", "where errors go: standard error, for: %s", #__VA_ARGS__);       \
-        expect_text(seen.calls, "setvbuf, exit 2", "the switch in main, for: %s", #__VA_ARGS__);   \
+        char *line = seen.err, *rest = strchr(line, '\n');                                         \
+        if (rest) *rest++ = '\0';                                                                  \
+        cr_expect(strstr(line, fault), "for %s\n    expected %s\n    seen     %s", #__VA_ARGS__,   \
+                  quoted(fault), quoted(line));                                                    \
+        expect_text(rest ? rest : "", USAGE, "the switch in main, for %s", #__VA_ARGS__);          \
+        expect_text(seen.out, "", "where errors go: standard error, for %s", #__VA_ARGS__);        \
+        expect_text(seen.calls, "setvbuf, exit 2", "the switch in main, for %s", #__VA_ARGS__);    \
     } while (0)
 
 Test(server_main, refuses_bad_command_lines) {
+    /* For these five the line is getopt's own. */
     expect_usage_error("x", "-x");
     expect_usage_error("x", "-p", "0", "-x");
-    expect_usage_error("p", "-p");
-    expect_usage_error("s", "-p", "0", "-s");
+    expect_usage_error("argument", "-p");
+    expect_usage_error("argument", "-p", "0", "-s");
     expect_usage_error("-", "--port");
-    expect_usage_error("server: 'surplus' is no option\n", "surplus");
-    expect_usage_error("server: 'surplus' is no option\n", "-p", "0", "surplus");
-    expect_usage_error("server: 'surplus' is no option\n", "-p", "0", "--", "surplus");
-    expect_usage_error("server: '-h' is no option\n", "--", "-h");
-    expect_usage_error("server: '' is no option\n", "");
-    expect_usage_error("server: '65536' is not a number from 0 to 65535\n", "-p", "65536");
-    expect_usage_error("server: '80.5' is not a number from 0 to 65535\n", "-p", "80.5");
-    expect_usage_error("server: '' is not a number from 0 to 65535\n", "-p", "");
-    expect_usage_error("server: '86401' is not a number from 0 to 86400\n", "-s", "86401");
-    expect_usage_error("server: '-1' is not a number from 0 to 86400\n", "-s", "-1");
+    /* And these are the server's. */
+    expect_usage_error("server: 'surplus' is no option", "surplus");
+    expect_usage_error("server: 'surplus' is no option", "-p", "0", "surplus");
+    expect_usage_error("server: 'surplus' is no option", "-p", "0", "--", "surplus");
+    expect_usage_error("server: '-h' is no option", "--", "-h");
+    expect_usage_error("server: '' is no option", "");
+    expect_usage_error("server: '65536' is not a number from 0 to 65535", "-p", "65536");
+    expect_usage_error("server: '80.5' is not a number from 0 to 65535", "-p", "80.5");
+    expect_usage_error("server: '' is not a number from 0 to 65535", "-p", "");
+    expect_usage_error("server: '86401' is not a number from 0 to 86400", "-s", "86401");
+    expect_usage_error("server: '-1' is not a number from 0 to 86400", "-s", "-1");
 }
 
 Test(server_main, binds_the_port_it_is_told) {
@@ -882,15 +887,14 @@ Test(server_main, sleeps_as_long_as_it_is_told) {
                                     {"86400.000", "86400"}};
     at_fork = BECOME_CHILD;
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-        connect_client();
-        client_sends(REQUEST, strlen(REQUEST));
+        connect_client_with_request();
         arrivals[0] = server;
-        const char *time = times[i][1];
-        struct outcome seen = time ? run("-p", "0", "-s", (char *)time) : run("-p", "0");
+        const char *option = times[i][1];
+        struct outcome seen = option ? run("-p", "0", "-s", (char *)option) : run("-p", "0");
         cr_expect(strstr(seen.calls, text(", nanosleep %s, ", times[i][0])),
-                  "expected a nap of %s s for -s %s\n    seen %s\n    look at case 's', "
+                  "-s %s\n    expected a nap of %s s\n    seen     %s\n    look at  case 's', "
                   "DEFAULT_SLEEP, and how seconds become nap",
-                  times[i][0], time ? time : "(default)", quoted(seen.calls));
+                  option ? option : "(default)", times[i][0], quoted(seen.calls));
     }
 }
 #endif
@@ -905,7 +909,8 @@ Test(server_main, prepares_everything_before_it_accepts) {
                 "main: without SA_RESTART, and with every signal ready before the first client");
     int port = 0;
     cr_expect(sscanf(seen.out, "Serving HTTP on port %d ...\n", &port) == 1 && port > 0,
-              "expected the port in the first line\n    seen %s", quoted(seen.out));
+              "the first line\n    expected the port\n    seen     %s\n    look at  listen_on",
+              quoted(seen.out));
 }
 
 Test(server_main, ends_when_a_call_fails) {
@@ -925,8 +930,7 @@ Test(server_main, ends_when_a_call_fails) {
 }
 
 Test(server_main, is_not_ended_by_a_client_that_leaves_before_the_answer) {
-    connect_client();
-    client_sends(REQUEST, strlen(REQUEST));
+    connect_client_with_request();
     close(client);
     at_fork = BECOME_CHILD;
     arrivals[0] = server, arrivals[1] = -EMFILE;
@@ -940,8 +944,7 @@ Test(server_main, is_not_ended_by_a_client_that_leaves_before_the_answer) {
 /* The whole of it, with a real child: the output goes to a file, so an unwritten buffer would be
  * lost or written twice. */
 Test(server_main, writes_each_line_once) {
-    connect_client();
-    client_sends(REQUEST, strlen(REQUEST));
+    connect_client_with_request();
     arrivals[0] = server, arrivals[1] = -EMFILE;
     struct outcome seen = run("-p", "0", "-s", "0");
     int port = 0;
@@ -969,13 +972,16 @@ Test(server_main, writes_each_line_once) {
 #if REAPS
 TestSuite(grim_reaper, .init = prepare);
 
-/* Forks a child that ends with this status, or of signal -status; returns its PID once it is a
- * zombie. */
+/* Forks a child that exits with this status, or for -n dies of signal n, and returns its PID once
+ * it is a zombie. */
 static pid_t zombie(int status) {
     siginfo_t info;
     pid_t pid = fork();
     cr_assert(pid != -1, "cannot fork");
-    if (pid == 0) status < 0 ? raise(-status) : 0, _exit(status);
+    if (pid == 0) {
+        if (status < 0) raise(-status);
+        _exit(status);
+    }
     cr_assert(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0, "the child is gone");
     return pid;
 }
@@ -1006,24 +1012,23 @@ Test(grim_reaper, leaves_errno_as_it_was) {
     expect_number(errno, ENOTTY, "saved_errno, when there is no child and wait fails with ECHILD");
 }
 
-/* Ends with 1 if the reaper has waited for the child to end, with 0 if it left it alone. */
 static void reap_beside_a_living_child(int milliseconds) {
-    struct timespec life = {.tv_sec = milliseconds / 1000};
-    life.tv_nsec = milliseconds % 1000 * 1000000L;
+    struct timespec life = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(PATIENCE);
         nanosleep(&life, NULL);
         _exit(0);
     }
     grim_reaper(SIGCHLD);
-    if (kill(pid, SIGKILL) == -1) end_process("waited", 1);
-    end_process("left", 0);
+    if (waitpid(pid, NULL, WNOHANG) == -1) end_process("waited until the child had ended", 0);
+    kill(pid, SIGKILL);
+    end_process("returned at once", 0);
 }
 
 Test(grim_reaper, blocks_while_a_child_lives_in_stage_6_and_never_in_stage_7) {
-    struct outcome seen = watch(reap_beside_a_living_child, STAGE == 6 ? 20 : 2000);
-    expect_text(seen.calls, STAGE == 6 ? "waited 1" : "left 0",
+    struct outcome seen = watch(reap_beside_a_living_child, STAGE == 6 ? 20 : 5000);
+    expect_text(seen.calls,
+                STAGE == 6 ? "waited until the child had ended 0" : "returned at once 0",
                 "wait, which blocks until a child ends, and WNOHANG, which does not");
 }
 
