@@ -19,11 +19,7 @@ put_to_sleep() {
         is_in sleep "$SERVER_PID"
 }
 
-# start_clock, then slept TIMES: has there been time since to sleep so often? Says yes if so.
-start_clock() {
-    began=$(now)
-    LAB_DEADLINE=$((LAB_DEADLINE + ${NAP%.*})) # what comes after a sleep may come that much later
-}
+# slept TIMES: has there been time to sleep so often since began was set? Says yes if so.
 slept() {
     local nap elapsed=$(($(now) - began))
     LC_ALL=C printf -v nap %.0f "${NAP}e6"
@@ -52,7 +48,7 @@ slept() {
 
 @test "2.1 the end of file comes when the sleep is over, and so does the end of curl" {
     serve -s 0.3
-    start_clock
+    began=$(now)
     run curl --silent --max-time "$LAB_DEADLINE" "http://localhost:$PORT/hello"
     expect "curl's exit status" 0 "$status" "close in serve_forever"
     expect "what curl prints" 'Hello, World!' "$output" "RESPONSE"
@@ -75,7 +71,7 @@ slept() {
 
 @test "2.3 after the sleep the second is served, and slept for: three clients take three sleeps" {
     serve -s 0.1
-    start_clock
+    began=$(now)
     for number in 1 2 3; do
         connect "client[number]"
         ask "${client[number]}"
