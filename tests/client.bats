@@ -154,6 +154,24 @@ END
     expect_outcome '200 answered and ended' 0
 }
 
+@test "8.3 a client holds each connection until the last one of its connections is settled" {
+    stage step3_fork -s 60
+    begin -n 2 -t 60
+    expect_soon "the children of both connections sleep" "ps --ppid $SERVER_PID" all_in sleep "$SERVER_PID" 2
+    states() { ss -Htn "dport = :$PORT" | awk '{ print $1 }' | sort | xargs; }
+    one_has_ended() { [ "$(states)" = 'CLOSE-WAIT ESTAB' ]; }
+    read -r one other <<<"$(children_of "$SERVER_PID")"
+    kill -KILL "$one"
+    expect_soon "one connection has had its end of file, and is open nevertheless" "ss -tn dport = :$PORT" \
+        one_has_ended
+    nap
+    expect "the client's ends of its connections, a moment later" 'CLOSE-WAIT ESTAB' "$(states)" \
+        "when does the client close a connection?"
+    kill -KILL "$other"
+    end
+    expect_outcome '2 answered and ended' 0
+}
+
 @test "8.3 with a barrier no client connects before the last one has been forked" {
     strace -q -o "$LAB_DIR/probe" true 2>/dev/null || skip "strace is missing, or may not trace here"
     stage step7_waitpid

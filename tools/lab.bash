@@ -278,6 +278,16 @@ is_tcp() {
     [ "$(tcp_state "$1" "$2")" = "$3" ]
 }
 
+# Prints how many connections wait in the queue of the listening socket at port $1.
+queue_of() {
+    local local_address state queues
+    while read -r _ local_address _ state queues _; do
+        if [[ $state == 0A && $local_address == *:* ]] && ((16#${local_address##*:} == $1)); then
+            echo $((16#${queues##*:}))
+        fi
+    done </proc/net/tcp
+}
+
 # --- clients -------------------------------------------------------------------------------------
 
 REQUEST=$'GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n'
