@@ -621,7 +621,7 @@ static void print_summary(const struct run *run, double seconds) {
 /* ---- The command line ---- */
 
 /* Prints what is wrong with the command line, as printf(3) would, and the usage; ends with 2. */
-static _Noreturn void refuse(const char *format, ...) {
+__attribute__((format(printf, 1, 2))) static _Noreturn void refuse(const char *format, ...) {
     va_list values;
     va_start(values, format);
     fputs("client: ", stderr);

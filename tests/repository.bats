@@ -37,8 +37,8 @@ same() {
 
 @test "a stage is one file of 140 lines or fewer" {
     for program in $ORDER; do
-        lines=$(wc -l <"$program.c")
-        expect "140 lines or fewer in $program.c ($lines)" yes "$( ((lines <= 140)) && echo yes || echo no)" "$program.c"
+        size=$(wc -l <"$program.c")
+        expect "140 lines or fewer in $program.c ($size)" yes "$( ((size <= 140)) && echo yes || echo no)" "$program.c"
     done
 }
 
@@ -46,15 +46,15 @@ same() {
     previous=
     for program in $ORDER; do
         if [ -n "$previous" ]; then
-            lines=$(changed "$previous" "$program")
-            expect "25 lines or fewer between $previous and $program ($lines)" yes \
-                "$( ((lines <= 25)) && echo yes || echo no)" "diff -u $previous.c $program.c"
+            size=$(changed "$previous" "$program")
+            expect "25 lines or fewer between $previous and $program ($size)" yes \
+                "$( ((size <= 25)) && echo yes || echo no)" "diff -u $previous.c $program.c"
         fi
         previous=$program
     done
-    lines=$(changed step5_zombie/server step6_sigchld/server)
-    expect "25 lines or fewer between step 5 and step 6's second program ($lines)" yes \
-        "$( ((lines <= 25)) && echo yes || echo no)" "make diff-5-6"
+    size=$(changed step5_zombie/server step6_sigchld/server)
+    expect "25 lines or fewer between step 5 and step 6's second program ($size)" yes \
+        "$( ((size <= 25)) && echo yes || echo no)" "make diff-5-6"
 }
 
 @test "step 4 is step 3 without one line, and step 5 puts it back" {
@@ -143,7 +143,8 @@ tested() {
 }
 
 @test "make help explains every target in a sentence" {
-    for target in $(sed -n 's/^\.PHONY: //p' Makefile); do
+    read -ra targets < <(sed -n 's/^\.PHONY: //p' Makefile)
+    for target in "${targets[@]}"; do
         expect_match "make help on $target" "make $target +[A-Z].*\.$" "$(make -s help | grep "^make $target ")" Makefile
     done
 }

@@ -45,7 +45,9 @@ serve() {
         shift 2
     done
     if [ -n "${VALGRIND-}" ]; then
-        command=(prlimit --nofile=1024 valgrind --quiet "--log-file=$VALGRIND_LOG.%p")
+        # a descriptor of 1,000: for a log file valgrind itself would take the program's number 3
+        # shellcheck disable=SC2016 # for the other bash
+        command=(prlimit --nofile=1024 bash -c 'exec 1000>>"$0" "$@"' "$VALGRIND_LOG" valgrind --quiet --vgdb=no --log-fd=1000)
     fi
     if [ -n "${SERVER-}" ]; then read -ra server <<<"$SERVER"; else server=("$BIN/$STEP/$program"); fi
     if [ -n "${SERVER_ARGS+set}" ]; then

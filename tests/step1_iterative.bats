@@ -5,6 +5,8 @@
 ARTICLE_SLEEP=0
 load setup
 
+GREETING=$'HTTP/1.1 200 OK\r\n\r\nHello, World!\n'
+
 @test "1.1 curl prints the greeting and exits 0" {
     serve
     run curl --silent --max-time "$LAB_DEADLINE" "http://localhost:$PORT/hello"
@@ -17,7 +19,11 @@ load setup
     connect client
     ask "$client"
     listen_to "$client"
-    expect "the bytes of the answer" $'HTTP/1.1 200 OK\r\n\r\nHello, World!\n' "$ANSWER" RESPONSE
+    if [ -n "${SERVER-}" ]; then # the article's programs send a bare LF
+        expect "the answer, CR aside" "${GREETING//$'\r'/}" "${ANSWER//$'\r'/}" "what is sent"
+    else
+        expect "the bytes of the answer" "$GREETING" "$ANSWER" RESPONSE
+    fi
     expect "how the answer ends" 'end of file' "$ENDING" "who still holds the connection"
 }
 
@@ -168,10 +174,14 @@ leave_time_wait() {
     serve
     for manner in reset vanish reset-after-request leave-before-answer half-close-and-reset rubbish megabyte; do
         "$RUDE" "$manner" "$PORT"
-        connect client
-        ask "$client"
-        listen_to "$client"
-        expect "the answer after $manner" $'HTTP/1.1 200 OK\r\n\r\nHello, World!\n' "$ANSWER" "$SERVER_ERR"
+        if connect client 2>/dev/null; then
+            ask "$client"
+            listen_to "$client"
+        else
+            ANSWER='connection refused'
+        fi
+        expect_match "the next client's answer after $manner" 'Hello, World!' "$ANSWER" \
+            "what the server said when it met with $manner: below"
     done
     expect "the server" "S, one process" "$(state_of "$SERVER_PID"), one process$(children_of "$SERVER_PID")" ps
 }

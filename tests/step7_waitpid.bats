@@ -9,7 +9,7 @@ load setup
 crowd() {
     local clients=$1
     shift
-    run timeout 60 "$CLIENT" -p "$PORT" -c "$clients" -t 20 "$@"
+    run timeout -k 1 90 "$CLIENT" -p "$PORT" -c "$clients" -t "$LAB_DEADLINE" "$@"
     expect "the client's exit status (0: all $clients were answered)" 0 "$status" "$output"
 }
 
@@ -57,15 +57,14 @@ expect_no_child() {
     expect_soon "the child is stopped" "ps -o stat" in_state "$child" T
     connect second
     ask "$second"
-    listen_to "$second" 2
-    expect "the answer to the second client" $'HTTP/1.1 200 OK\r\n\r\nHello, World!\n' "$ANSWER" \
+    listen_to "$second"
+    expect_match "the answer to the second client" 'Hello, World!' "$ANSWER" \
         "waitpid(2), WNOHANG: without it the handler waits for the stopped child to end"
     expect_soon "only the stopped child is left" "grim_reaper" has_children "$SERVER_PID" 1
     kill -CONT "$child"
     ask "$first"
     listen_to "$first"
-    expect "the answer to the first client, once its child goes on" \
-        $'HTTP/1.1 200 OK\r\n\r\nHello, World!\n' "$ANSWER" "ps -o pid,stat"
+    expect_match "the answer to the first client, once its child goes on" 'Hello, World!' "$ANSWER" "ps"
     expect_no_child "both clients"
 }
 
@@ -109,12 +108,10 @@ has_waited() {
         expect_soon "the server waits in accept" "serve_forever" is_in accept "$SERVER_PID"
         ask "$client"
         listen_to "$client"
-        expect_soon "the $turn child is reaped and accept called again: errno is still EINTR, not ECHILD" \
-            "saved_errno in grim_reaper" sound
+        expect_soon "the $turn child is reaped" "grim_reaper" has_children "$SERVER_PID" 0
+        expect_soon "accept is called again: errno is EINTR still, and not waitpid's ECHILD" \
+            "saved_errno in grim_reaper; what the server says below" is_in accept "$SERVER_PID"
     done
-}
-sound() {
-    has_children "$SERVER_PID" 0 && is_in accept "$SERVER_PID"
 }
 
 # Prints how much memory of its own the server has, in KiB. Counted page by page: VmRSS, on many
@@ -124,6 +121,7 @@ own_memory() {
 }
 
 @test "7.5 after 600 connections, rude ones among them: descriptors 0 to 3, no child, no more memory" {
+    not_under_valgrind "it takes a minute, and valgrind has memory of its own"
     serve
     crowd 10 -n 10
     expect_no_child "the first 100 connections"

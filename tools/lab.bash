@@ -254,15 +254,13 @@ TCP_STATES=([1]=ESTABLISHED [2]=SYN-SENT [3]=SYN-RECV [4]=FIN-WAIT-1 [5]=FIN-WAI
 # Prints a line for each TCP socket whose local port is $1 (and remote port is $2, if given):
 # LOCAL-PORT REMOTE-PORT STATE, as /proc/net/tcp has them, whoever owns them.
 tcp_sockets() {
-    local local_address remote_address state hex
-    printf -v hex ': [0-9A-F]*:%04X ' "$1"
+    local local_address remote_address state lines remote='[0-9A-F]*'
+    if [ -n "${2-}" ]; then printf -v remote %04X "$2"; fi
+    printf -v lines ': [0-9A-F]*:%04X [0-9A-F]*:%s ' "$1" "$remote"
     while read -r _ local_address remote_address state _; do
-        [[ $local_address == *:* ]] || continue
         local_address=$((16#${local_address##*:})) remote_address=$((16#${remote_address##*:}))
-        if ((local_address == $1 && (${2:-remote_address} == remote_address))); then
-            echo "$local_address $remote_address ${TCP_STATES[16#$state]}"
-        fi
-    done < <(grep "$hex" /proc/net/tcp) # read alone takes a second where a thousand have TIME_WAIT
+        echo "$local_address $remote_address ${TCP_STATES[16#$state]}"
+    done < <(grep "$lines" /proc/net/tcp) # read alone takes a second where thousands have TIME_WAIT
 }
 
 # tcp_state LOCAL-PORT REMOTE-PORT: the state of that end of that connection, "none" if there is none.

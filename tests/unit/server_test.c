@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -37,7 +38,7 @@
 #define DIES_OF_EINTR (STAGE < 6 || IS_EINTR)
 #define NAP (STAGE >= 2 ? "nanosleep 0.000, " : "") /* as the list of calls shows it */
 
-enum { PATIENCE = 10 }; /* seconds: the alarm that ends each process here, should it hang */
+enum { PATIENCE = 5 }; /* seconds: the alarm that ends each process here, should it hang */
 enum { NOT_POSSIBLE = 77, NO_MORE_CLIENTS = 99 }; /* exit statuses of our own */
 
 /* ---- Fakes: every call is written down, and fails when a test wants it to. ---- */
@@ -158,7 +159,7 @@ static int fake_nanosleep(const struct timespec *length, struct timespec *left) 
 #define exit(status) end_process("exit", status)
 #define _exit(status) end_process("_exit", status)
 #define main server_main
-#include SERVER
+#include SERVER // NOLINT(bugprone-suspicious-include): on purpose, see above
 #undef setvbuf
 #undef sigaction
 #undef socket
@@ -185,9 +186,16 @@ struct outcome {
     char calls[2048]; /* "accept, fork, close connection", of this process, not of its children */
 };
 
-static void read_all(FILE *file, char *text, size_t size) {
+/* Makes bytes a string; a NUL among them becomes \1, so that it is seen. */
+static char *terminated(char *bytes, size_t size) {
+    bytes[size] = '\0';
+    for (char *nul; (nul = memchr(bytes, '\0', size));) *nul = '\1';
+    return bytes;
+}
+
+static void read_all(FILE *file, char *bytes, size_t size) {
     rewind(file);
-    text[fread(text, 1, size - 1, file)] = '\0';
+    terminated(bytes, fread(bytes, 1, size - 1, file));
     fclose(file);
 }
 
@@ -205,6 +213,7 @@ static struct outcome watch(void (*function)(int), int argument) {
     cr_assert(seen.pid != -1, "cannot fork");
     if (seen.pid == 0) {
         alarm(PATIENCE);
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){1 << 20, 1 << 20}); /* should it print for ever */
         watched = getpid();
         int output = disk_is_full ? open("/dev/full", O_WRONLY) : fileno(out);
         if (dup2(output, 1) == -1 || dup2(fileno(err), 2) == -1) end_process("dup2", NOT_POSSIBLE);
@@ -225,7 +234,7 @@ static struct outcome watch(void (*function)(int), int argument) {
     return seen;
 }
 
-static char *arguments[8]; /* of main, and of parse_number: text, digits */
+static char *arguments[8]; /* of main; the first one of parse_number */
 
 static void main_with_arguments(int count) {
     setvbuf(stdout, NULL, _IOFBF, BUFSIZ); /* as it is when the output goes to a file */
@@ -263,6 +272,12 @@ static const char *text(const char *format, ...) {
 static const char *from(const char *string, const char *start) {
     const char *part = strstr(string, start);
     return part ? part : string;
+}
+
+/* The number that follows these words in string, or 0. */
+static long number_after(const char *words, const char *string) {
+    const char *part = strstr(string, words);
+    return part ? strtol(part + strlen(words), NULL, 10) : 0;
 }
 
 /* As in C source: what cannot be printed is spelt out. */
@@ -311,8 +326,7 @@ static void client_sends(const void *data, size_t size) {
 static const char *received_by(int end_of_connection) {
     char *result = buffer();
     ssize_t size = recv(end_of_connection, result, 8191, MSG_DONTWAIT);
-    result[size > 0 ? size : 0] = '\0';
-    return result;
+    return terminated(result, size > 0 ? (size_t)size : 0);
 }
 
 static const char REQUEST[] = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -405,6 +419,7 @@ static int read_slowly(int connection, size_t size) {
 Test(send_all, delivers_megabytes_through_a_small_buffer_in_order) {
     static char data[3 << 20];
     int small = 1, status;
+    piece = 65537; /* or one send would take all, as it does on a connection that may block */
     signal(SIGPIPE, SIG_IGN); /* the reader leaves at the first wrong byte */
     connect_client();
     for (size_t i = 0; i < sizeof data; i++) data[i] = byte_at(i);
@@ -444,7 +459,7 @@ Test(handle_request, prints_a_blank_for_each_byte_that_could_drive_the_terminal)
         request[byte] = (char)byte;
         printed[byte] = (char)(byte == '\n' || (' ' <= byte && byte <= '~') ? byte : ' ');
     }
-    strcpy(printed + 256, "\n");
+    printed[256] = '\n', printed[257] = '\0';
     connect_client();
     client_sends(request, sizeof request);
     struct outcome seen = watch(handle_request, server);
@@ -596,9 +611,10 @@ static void listen_as_nobody(int port) {
 }
 
 Test(listen_on, ends_when_the_port_is_privileged) {
-    int first = 1024;
+    char line[16];
+    long first = 1024; /* the first port that is open to every user */
     FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "r");
-    if (file && fscanf(file, "%d", &first) != 1) first = 1024;
+    if (file && fgets(line, sizeof line, file)) first = strtol(line, NULL, 10);
     if (file) fclose(file);
     if (first <= 1) cr_skip_test("every port is open to every user here, as in some containers");
     struct outcome seen = watch(listen_as_nobody, 1);
@@ -834,11 +850,11 @@ Test(server_main, fails_when_nobody_can_read_the_usage) {
 #define expect_usage_error(fault, ...)                                                             \
     do {                                                                                           \
         struct outcome seen = run(__VA_ARGS__);                                                    \
-        char *line = seen.err, *rest = strchr(line, '\n');                                         \
-        if (rest) *rest++ = '\0';                                                                  \
+        char *line = seen.err, *usage = line + strcspn(line, "\n");                                \
+        if (*usage) *usage++ = '\0';                                                               \
         cr_expect(strstr(line, fault), "for %s\n    expected %s\n    seen     %s", #__VA_ARGS__,   \
                   quoted(fault), quoted(line));                                                    \
-        expect_text(rest ? rest : "", USAGE, "the switch in main, for %s", #__VA_ARGS__);          \
+        expect_text(usage, USAGE, "the switch in main, for %s", #__VA_ARGS__);                     \
         expect_text(seen.out, "", "where errors go: standard error, for %s", #__VA_ARGS__);        \
         expect_text(seen.calls, "setvbuf, exit 2", "the switch in main, for %s", #__VA_ARGS__);    \
     } while (0)
@@ -907,8 +923,7 @@ Test(server_main, prepares_everything_before_it_accepts) {
                      "bind 127.0.0.1:0, listen %d, getsockname, accept, exit 1",
                      REAPS ? "sigaction SIGCHLD handled no flags, " : "", REQUEST_QUEUE_SIZE),
                 "main: without SA_RESTART, and with every signal ready before the first client");
-    int port = 0;
-    cr_expect(sscanf(seen.out, "Serving HTTP on port %d ...\n", &port) == 1 && port > 0,
+    cr_expect(number_after("Serving HTTP on port ", seen.out) > 0,
               "the first line\n    expected the port\n    seen     %s\n    look at  listen_on",
               quoted(seen.out));
 }
@@ -947,14 +962,10 @@ Test(server_main, writes_each_line_once) {
     connect_client_with_request();
     arrivals[0] = server, arrivals[1] = -EMFILE;
     struct outcome seen = run("-p", "0", "-s", "0");
-    int port = 0;
-    long child = 0;
-    const char *line = strstr(seen.out, "Child PID: ");
-    if (line) sscanf(line, "Child PID: %ld", &child);
-    sscanf(seen.out, "Serving HTTP on port %d", &port);
+    long port = number_after("port ", seen.out), child = number_after("Child PID: ", seen.out);
     const char *report = IS_EINTR ? text("Child %10ld terminated with status     0\n", child) : "";
     expect_text(seen.out,
-                text("Serving HTTP on port %d ...\n%sConnection 1 is descriptor %d\n%s%s%s", port,
+                text("Serving HTTP on port %ld ...\n%sConnection 1 is descriptor %d\n%s%s%s", port,
                      parent_line(seen.pid), server, child_line((pid_t)child, seen.pid),
                      PRINTED_REQUEST, report),
                 "setvbuf in main, and _exit in the child: each line must be written, and once");
@@ -1026,7 +1037,7 @@ static void reap_beside_a_living_child(int milliseconds) {
 }
 
 Test(grim_reaper, blocks_while_a_child_lives_in_stage_6_and_never_in_stage_7) {
-    struct outcome seen = watch(reap_beside_a_living_child, STAGE == 6 ? 20 : 5000);
+    struct outcome seen = watch(reap_beside_a_living_child, STAGE == 6 ? 20 : 2000);
     expect_text(seen.calls,
                 STAGE == 6 ? "waited until the child had ended 0" : "returned at once 0",
                 "wait, which blocks until a child ends, and WNOHANG, which does not");
