@@ -170,20 +170,36 @@ leave_time_wait() {
     expect "the client's end" "$port $PORT ESTABLISHED" "$(tcp_sockets "$port" "$PORT")" "ss -tn"
 }
 
+# next_is_answered AFTER: is the client answered that comes after such a one?
+next_is_answered() {
+    if connect client 2>/dev/null; then
+        ask "$client"
+        listen_to "$client"
+    else
+        ANSWER='connection refused'
+    fi
+    expect_match "the next client's answer after $1" 'Hello, World!' "$ANSWER" \
+        "what the server said when it met with $1: below"
+}
+
 @test "1.12 no rude client ends the server: the next one is answered" {
     serve
     for manner in reset vanish reset-after-request leave-before-answer half-close-and-reset rubbish megabyte; do
         "$RUDE" "$manner" "$PORT"
-        if connect client 2>/dev/null; then
-            ask "$client"
-            listen_to "$client"
-        else
-            ANSWER='connection refused'
-        fi
-        expect_match "the next client's answer after $manner" 'Hello, World!' "$ANSWER" \
-            "what the server said when it met with $manner: below"
+        next_is_answered "$manner"
     done
     expect "the server" "S, one process" "$(state_of "$SERVER_PID"), one process$(children_of "$SERVER_PID")" ps
+}
+
+@test "1.12 nor does one that has left before the server comes to it: no SIGPIPE" {
+    serve
+    for manner in reset vanish reset-after-request leave-before-answer half-close-and-reset rubbish; do
+        connect blocker
+        expect_soon "the server is busy with a silent client" "handle_request" is_in recv "$SERVER_PID"
+        "$RUDE" "$manner" "$PORT"
+        ask "$blocker"
+        next_is_answered "$manner before its turn"
+    done
 }
 
 @test "1.12 what a client sends cannot drive the terminal of the server" {
