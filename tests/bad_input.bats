@@ -12,18 +12,20 @@ PROGRAMS="step1_iterative/server step2_sleep/server step3_fork/server step4_leak
 
 # refuses LINE ARGUMENT...: with these arguments every program prints a line that matches LINE, a
 # line of usage, and ends with status 2.
-refuses() {
-    local line=$1 program shown
+refuses() (
+    trap - DEBUG # bats follows each command: slow
+    line=$1
     shift
-    shown="'$*'"
     for program in $PROGRAMS; do
-        run timeout "$LAB_DEADLINE" "$BIN/$program" "$@"
-        expect "the status of $program $shown" 2 "$status" "main in $program.c"
+        status=0
+        output=$(timeout "$LAB_DEADLINE" "$BIN/$program" "$@" 2>&1) || status=$?
+        mapfile -t lines <<<"$output"
+        expect "the status of $program '$*'" 2 "$status" "main in $program.c"
         expect "how many lines it prints" 2 "${#lines[@]}" "$output"
         expect_match "the line that says what is wrong" "$line" "${lines[0]}" "main in $program.c"
         expect_match "the line of usage" '^usage: server \[-p PORT.*\[-s SECONDS.*\[-h\]$' "${lines[1]}" USAGE
     done
-}
+)
 
 @test "bad input: a port that is none" {
     for port in '' -1 x 80x ' 80' +80 0x50 8.5 65536 99999999999999999999 inf; do

@@ -31,7 +31,7 @@ slept() {
     put_to_sleep
     hear "$first"
     expect "what it has heard" "$GREETING" "${ANSWER//$'\r'/}" "send_all comes before the sleep"
-    listen_to "$first" 0.2
+    listen_to "$first" 0.1
     expect "what follows" 'nothing, then time-out' "${ANSWER:-nothing}, then $ENDING" "close comes after the sleep"
     expect "the connection" ESTABLISHED "$(tcp_state "$PORT" "$(port_of "$first")")" "ss -tn"
 }
@@ -47,7 +47,7 @@ slept() {
 }
 
 @test "2.1 the end of file comes when the sleep is over, and so does the end of curl" {
-    serve -s 0.3
+    serve -s 0.2
     began=$(now)
     run curl --silent --max-time "$LAB_DEADLINE" "http://localhost:$PORT/hello"
     expect "curl's exit status" 0 "$status" "close in serve_forever"
@@ -62,7 +62,7 @@ slept() {
     printf 'number 2' >&"$second"
     expect "the second connection" ESTABLISHED "$(tcp_state "$PORT" "$(port_of "$second")")" \
         "listen: the kernel's queue takes it"
-    listen_to "$second" 0.2
+    listen_to "$second" 0.1
     expect "what it hears" 'nothing, then time-out' "${ANSWER:-nothing}, then $ENDING" "does the server fork?"
     expect "the server still" sleeps "$(is_in sleep "$SERVER_PID" && echo sleeps)" "its wchan, below"
     expect "the requests in its output" 'GET /hello' \

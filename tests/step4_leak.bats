@@ -31,7 +31,7 @@ is_settled() {
 @test "4.2 the client gets no end of file, although the child is gone" {
     serve
     be_served
-    listen_to "$client" 0.2
+    listen_to "$client" 0.1
     expect "what follows the answer" 'nothing, then time-out' "${ANSWER:-nothing}, then $ENDING" "who else holds the connection"
 }
 

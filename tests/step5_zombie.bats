@@ -182,7 +182,7 @@ can_start() {
     expect_soon "the server waits for the child" "wait, behind the fork" is_in wait "$SERVER_PID"
     connect second
     ask "$second"
-    listen_to "$second" 0.2
+    listen_to "$second" 0.1
     expect "what the second client hears" 'nothing, then time-out' "${ANSWER:-nothing}, then $ENDING" "the server waits for its child, not for clients"
     expect "how many children there are" 1 "$(count_children "$SERVER_PID")" "was the second client accepted?"
     ask "$first"
