@@ -20,7 +20,7 @@ UNITS := $(SERVERS:%=$(BUILD)/tests/unit/%) $(BUILD)/tests/unit/client
 HELPERS := build/tests/rude
 
 BIN := $(CURDIR)/$(SET)
-export BIN CC STEP SERVER PROGRAM VALGRIND YES
+export BIN CC STEP SERVER PROGRAM SANITIZE VALGRIND YES
 ifdef SERVER_ARGS
 export SERVER_ARGS
 endif

@@ -183,6 +183,7 @@ curls() {
 
 @test "3.7 a child that crashes takes down neither the server nor another child" {
     ulimit -c 0
+    export ASAN_OPTIONS=${ASAN_OPTIONS-}:handle_segv=0 # this one is no finding
     serve
     connect bystander
     expect_soon "the first client has a child in recv" "fork in serve_forever" new_child_in_recv ''
