@@ -9,8 +9,6 @@
 ARTICLE_SLEEP=60
 load setup
 
-GREETING=$'HTTP/1.1 200 OK\n\nHello, World!\n'
-
 # put_to_sleep: serves one client, so that the server sleeps for it.
 put_to_sleep() {
     connect first

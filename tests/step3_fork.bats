@@ -6,8 +6,6 @@
 ARTICLE_SLEEP=60
 load setup
 
-GREETING=$'HTTP/1.1 200 OK\n\nHello, World!\n'
-
 # connect_silently: a client that says nothing, its child in recv and the server back in accept.
 connect_silently() {
     connect client

@@ -6,8 +6,6 @@
 ARTICLE_SLEEP=0
 load setup
 
-GREETING=$'HTTP/1.1 200 OK\n\nHello, World!\n'
-
 # be_served: a client connects, asks, and hears an answer; its child ends, and the client stays. Sets
 # client, port and ANSWER.
 be_served() {
@@ -82,6 +80,20 @@ is_back_with() {
         expect_soon "connection $number adds the number $number to the output" "printf in serve_forever" \
             has_printed "$so_far" "$number"
     done
+}
+
+@test "4.4 valgrind finds the leak: it names the accept that gave out each descriptor" {
+    only_ours "it looks for the name of a function of ours"
+    command -v valgrind >/dev/null || skip "valgrind is missing: make deps installs it"
+    if [ -n "${SANITIZE-}" ]; then skip "the sanitizers and valgrind do not go together"; fi
+    LAB_DEADLINE=60
+    start_server valgrind --quiet --vgdb=no --track-fds=yes "--log-file=$LAB_DIR/valgrind" \
+        "$BIN/$STEP/server" -p 0
+    for number in 1 2 3; do be_served; done
+    stop_server || true
+    expect "leaked sockets with serve_forever's accept in their history" 3 \
+        "$(grep "^==$SERVER_PID== *by .* serve_forever (server.c:" -c "$LAB_DIR/valgrind")" \
+        "$(cat "$LAB_DIR/valgrind")"
 }
 
 @test "4.5 when the server is killed, every waiting client gets its end of file at once" {

@@ -6,8 +6,6 @@
 ARTICLE_SLEEP=0
 load setup
 
-GREETING=$'HTTP/1.1 200 OK\n\nHello, World!\n'
-
 # visit: a client connects, asks, hears all there is, and leaves. Sets ANSWER and ENDING.
 visit() {
     connect client 2>/dev/null || report "a client connects" "a connection" "none" "does the server live?"
@@ -20,7 +18,10 @@ visit() {
 make_zombies() {
     (
         trap - DEBUG # bats follows each command: slow
-        for ((i = 0; i < $1; i++)); do visit; done
+        for ((i = 0; i < $1; i++)); do
+            visit
+            expect "how client $((i + 1)) of $1 is left" 'end of file' "$ENDING" "is the leak of step 4 mended?"
+        done
     )
     expect_soon "one zombie per client, $1 in all" "does anybody call wait? is SIGCHLD ignored?" has_zombies "$SERVER_PID" "$1"
     zombies=$(zombies_of "$SERVER_PID")

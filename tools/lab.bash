@@ -45,7 +45,9 @@ now() {
 
 # wait_until COMMAND...: returns 0 as soon as COMMAND does, 1 if it never does within LAB_DEADLINE.
 wait_until() {
-    local end=$((${EPOCHREALTIME//[.,]/} + LAB_DEADLINE * 1000000))
+    local - end
+    set +T # polling is not to be followed command by command, as bats would
+    end=$((${EPOCHREALTIME//[.,]/} + LAB_DEADLINE * 1000000))
     until "$@"; do
         ((${EPOCHREALTIME//[.,]/} < end)) || return 1
         nap
