@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+#
+# The tour and the other tools: what they show is true, and they say so when it is not.
+
+ARTICLE_SLEEP=0
+load setup
+
+# tour [STEP]: runs the tour without a terminal, with the programs of $BIN.
+tour() {
+    run timeout 60 env BIN="$BIN" tools/tour "$@" </dev/null
+}
+
+# swap STAGE OTHER: from here on the tour finds the program of stage OTHER in the place of STAGE's.
+swap() {
+    mkdir "$LAB_DIR/bin"
+    cp -r "$BIN"/step* "$BIN/client" "$LAB_DIR/bin"
+    cp "$BIN/$2" "$LAB_DIR/bin/$1"
+    BIN=$LAB_DIR/bin
+}
+
+@test "tour: a stage's observations come out, and it ends with status 0" {
+    tour 7
+    expect "its status" 0 "$status" "$output"
+    expect_match "its last line" '^All [0-9]+ observations came out\.$' "${lines[-1]}" tools/tour
+    expect "escape sequences where there is no terminal" 0 "$(grep -c $'\e' <<<"$output")" tools/tour
+}
+
+@test "tour: a stage may be called by its name" {
+    tour step5_zombie
+    expect "its status" 0 "$status" "$output"
+    expect_match "what it shows" 'Step 5 of 7: step5_zombie' "$output" tools/tour
+}
+
+@test "tour: a broken stage that is mended does not pass: status 1, and what was expected" {
+    swap step5_zombie/server step7_waitpid/server
+    LAB_DEADLINE=1 tour 5
+    expect "its status" 1 "$status" "$output"
+    expect_match "what it says" 'NOT AS EXPECTED: \*0\* zombies' "$output" tools/tour
+    expect_match "its last line" '^[0-9]+ of [0-9]+ observations did not come out' "${lines[-1]}" tools/tour
+}
+
+@test "tour: when port 8888 is taken, it takes another and says so" {
+    if start_server "$BIN/step1_iterative/server" -p 8888 2>/dev/null; then :; fi # or somebody else has it
+    tour 7
+    expect "its status" 0 "$status" "$output"
+    expect_match "what it says" 'Port 8888 is taken' "$output" tools/tour
+}
+
+@test "tour: a step that there is not is refused: one line, usage, status 2" {
+    for step in 0 8 x step9_x; do
+        tour "$step"
+        expect "the status of tools/tour $step" 2 "$status" "$output"
+        expect_match "what it says" "there is no step '$step'" "${lines[0]}" tools/tour
+        expect "how many lines it prints" 2 "${#lines[@]}" "$output"
+    done
+}
+
+@test "tour: ended by Ctrl-C, it leaves no process behind" {
+    (clean env BIN="$BIN" tools/tour 2) >"$LAB_DIR/tour" 2>&1 &
+    tour=$!
+    LAB_SERVERS+=("$tour")
+    expect_soon "the tour has started a server" tools/tour grep -q 'Serving HTTP' "$LAB_DIR/tour"
+    kill -INT -- "-$tour" # the whole foreground, as a terminal does
+    expect_soon "the tour has ended" tools/tour is_gone "$tour"
+    started=$(sed -n 's/.*server -p \([0-9]*\) -s 2 &/\1/p' "$LAB_DIR/tour")
+    expect_match "the port of the server that it had started" '^[0-9]+$' "$started" "$LAB_DIR/tour"
+    expect "who listens there" '' "$(ss -Hltn "sport = :$started")" "lab_close"
+}
+
+@test "tools/test: a stage that there is not, or a SERVER without STEP, is refused" {
+    run env STEP=step8_x SERVER= tools/test
+    expect "the status with STEP=step8_x" 2 "$status" tools/test
+    expect_match "what it says" "there are no tests named 'step8_x'" "$output" tools/test
+    run env STEP= SERVER=./mine tools/test
+    expect "the status with SERVER and no STEP" 2 "$status" tools/test
+    expect_match "what it says" 'SERVER=... needs STEP=' "$output" tools/test
+}
+
+@test "tools/test: a server that is not there fails each test, and says why" {
+    run env STEP=7 SERVER=/nowhere/server SERVER_ARGS= JOBS=1 tools/test bats
+    expect "the status" 1 "$status" tools/test
+    expect_match "what it says" '/nowhere/server.*No such file' "$output" tools/test
+    expect_match "the totals" '^0 passed, [1-9][0-9]* failed' "${lines[-1]}" tools/test
+}
+
+@test "tools/deps: what is wrong with its argument it says, status 2" {
+    run tools/deps nonsense
+    expect "the status" 2 "$status" tools/deps
+    expect_match "what it says" 'usage: tools/deps test\|lint' "$output" tools/deps
+}
