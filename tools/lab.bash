@@ -137,6 +137,15 @@ state_of() {
     fi
 }
 
+# Prints the parent of process $1, nothing when there is no such process.
+parent_of() {
+    local stat
+    if { read -r stat <"/proc/$1/stat"; } 2>/dev/null; then
+        read -r _ stat _ <<<"${stat##*) }"
+        echo "$stat"
+    fi
+}
+
 # in_state PID LETTER: is it in that state?
 in_state() {
     [ "$(state_of "$1")" = "$2" ]
