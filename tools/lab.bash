@@ -289,12 +289,10 @@ is_tcp() {
 
 # Prints how many connections wait in the queue of the listening socket at port $1.
 queue_of() {
-    local local_address state queues
-    while read -r _ local_address _ state queues _; do
-        if [[ $state == 0A && $local_address == *:* ]] && ((16#${local_address##*:} == $1)); then
-            echo $((16#${queues##*:}))
-        fi
-    done </proc/net/tcp
+    local queues lines
+    printf -v lines ': [0-9A-F]*:%04X [0-9A-F]*:0000 0A ' "$1"
+    read -r _ _ _ _ queues _ < <(grep "$lines" /proc/net/tcp)
+    echo $((16#${queues##*:}))
 }
 
 # --- clients -------------------------------------------------------------------------------------
