@@ -21,9 +21,6 @@ HELPERS := build/tests/rude
 
 BIN := $(CURDIR)/$(SET)
 export BIN CC STEP SERVER PROGRAM SANITIZE VALGRIND YES
-ifdef SERVER_ARGS
-export SERVER_ARGS
-endif
 
 .PHONY: all tour test unit deps deps-lint lint format transcripts clean help
 
@@ -34,7 +31,7 @@ tour transcripts: $(BUILT)
 tour: ## Watch every stage behave as the article says; STEP=4 for one, YES=1 to be asked nothing.
 	@tools/tour $(STEP)
 
-test: $(BUILT) $(HELPERS) $(UNITS) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.
+test: $(BUILT) $(HELPERS) $(if $(SERVER),,$(UNITS)) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.
 	@UNITS='$(UNITS)' tools/test
 
 unit: $(UNITS) ## Test the functions of the programs on their own, with Criterion.
@@ -64,6 +61,10 @@ clean: ## Remove all that was built.
 help: ## Say what each target does.
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "A-B", $$1); printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
+.PHONY: needs
+needs:
+	@tools/deps check
+
 # What was built with other flags is built again: this file changes only when they do.
 FLAGS := $(BUILD)/flags
 $(shell mkdir -p $(BUILD) && echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $(FLAGS) || \
@@ -73,16 +74,16 @@ $(BUILT): $(SET)/%: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $< $(LDFLAGS)
 
-$(HELPERS): build/%: %.c $(FLAGS)
+$(HELPERS): build/%: %.c $(FLAGS) | needs
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $<
 
 # Unit tests include the program's source: -DSERVER names it.
-$(SERVERS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: tests/unit/server_test.c %.c $(FLAGS)
+$(SERVERS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: tests/unit/server_test.c %.c $(FLAGS) | needs
 	@mkdir -p $(@D)
 	$(COMPILE) -DSERVER='"../../$*.c"' -DSTAGE=$(patsubst step%,%,$(firstword $(subst _, ,$*))) \
 		$(if $(filter %/eintr,$*),-DEINTR_PROGRAM) -o $@ $< -lcriterion
 
-$(BUILD)/tests/unit/client: tests/unit/client_test.c client/client.c $(FLAGS)
+$(BUILD)/tests/unit/client: tests/unit/client_test.c client/client.c $(FLAGS) | needs
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $< -lcriterion

@@ -86,5 +86,15 @@ swap() {
 @test "tools/deps: what is wrong with its argument it says, status 2" {
     run tools/deps nonsense
     expect "the status" 2 "$status" tools/deps
-    expect_match "what it says" 'usage: tools/deps test\|lint' "$output" tools/deps
+    expect_match "what it says" 'usage: tools/deps test\|lint\|check' "$output" tools/deps
+}
+
+@test "tools/deps: what is missing for the tests it says in one line, status 2" {
+    mkdir "$LAB_DIR/bin"
+    for tool in bash env make cc mkdir dirname cmp echo sh; do
+        ln -s "$(command -v "$tool")" "$LAB_DIR/bin/$tool"
+    done
+    run env PATH="$LAB_DIR/bin" tools/deps check
+    expect "the status" 2 "$status" tools/deps
+    expect_match "what it says" '^test: missing: bats .*curl ss ps\. Type: make deps$' "$output" tools/deps
 }

@@ -12,6 +12,17 @@
 
 LAB_DEADLINE=${LAB_DEADLINE:-10} # seconds that wait_until gives a state to come about
 
+# Prints why no experiment can be made on this machine, if so.
+lab_obstacle() {
+    if [ ! -e /proc/self/stat ]; then
+        echo "this looks into /proc as Linux has it: run it on Linux, or in a Linux container"
+    elif ((BASH_VERSINFO[0] < 5)); then
+        echo "this needs bash 5, and this is $BASH_VERSION"
+    elif [ ! -e "/proc/$$/task/$$/children" ]; then
+        echo "this kernel does not list children in /proc (CONFIG_PROC_CHILDREN)"
+    fi
+}
+
 # Makes the directory for this experiment's files.
 lab_open() {
     LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/lab.XXXXXX") || return 1
@@ -87,6 +98,7 @@ start_server() {
     {
         echo "the server did not say \"Serving HTTP on port N ...\" in its first line: $*"
         sed 's/^/  its output: /' "$SERVER_OUT" "$SERVER_ERR"
+        echo "  (has it ended? is the line the first one, and is it flushed: setvbuf in C, python3 -u?)"
     } >&2
     return 1
 }
