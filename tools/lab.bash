@@ -374,6 +374,8 @@ port_of() {
     local inode local_address
     inode=$(readlink "/proc/$BASHPID/fd/$1") inode=${inode//[!0-9]/}
     while read -r _ local_address _ _ _ _ _ _ _ line_inode _; do
-        if [ "$line_inode" = "$inode" ]; then echo $((16#${local_address##*:})); fi
+        if [ "$line_inode" != "$inode" ]; then continue; fi
+        echo $((16#${local_address##*:}))
+        break # where many sockets come and go, /proc/net/tcp lists one twice now and then
     done < <(grep " $inode " /proc/net/tcp)
 }
