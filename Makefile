@@ -28,7 +28,7 @@ all: $(BUILT) ## Build the servers of all stages, and the client.
 
 tour transcripts: $(BUILT)
 
-tour: ## Watch every stage behave as the article says; STEP=4 for one, YES=1 to be asked nothing.
+tour: ## Watch every stage behave as the article says; STEP=4 for one, YES=1 asks nothing.
 	@tools/tour $(STEP)
 
 test: $(BUILT) $(HELPERS) $(if $(SERVER),,$(UNITS)) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.
@@ -38,9 +38,9 @@ unit: $(UNITS) ## Test the functions of the programs on their own, with Criterio
 	@UNITS='$(UNITS)' tools/test unit
 
 diff-%: ## Show what is new from one stage to another: make diff-3-4, make diff-5-eintr.
-	@tools/diff $(subst -, ,$*)
+	@tools/diff $(foreach stage,$(subst -, ,$*),'$(stage)')
 
-deps: ## Install what the tests need; elsewhere than on Debian and Ubuntu, say its names.
+deps: ## Install what the tests need; on other systems than Debian and Ubuntu, name it.
 	@tools/deps test
 
 deps-lint: ## Install what lint needs, likewise.
@@ -59,7 +59,7 @@ clean: ## Remove all that was built.
 	rm -rf build $(PROGRAMS)
 
 help: ## Say what each target does.
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "A-B", $$1); printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "A-B", $$1); printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: needs
 needs:
@@ -67,8 +67,11 @@ needs:
 
 # What was built with other flags is built again: this file changes only when they do.
 FLAGS := $(BUILD)/flags
-$(shell mkdir -p $(BUILD) && echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $(FLAGS) || \
-	echo '$(COMPILE) $(LDFLAGS)' >$(FLAGS))
+$(FLAGS): always
+	@mkdir -p $(@D)
+	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || echo '$(COMPILE) $(LDFLAGS)' >$@
+.PHONY: always
+always:
 
 $(BUILT): $(SET)/%: %.c $(FLAGS)
 	@mkdir -p $(@D)

@@ -37,7 +37,7 @@ static const char HELP[] =
     "  -n, --max-conns M     each holds M connections open together (1)\n"
     "  -H, --host HOST       connect to this host (127.0.0.1)\n"
     "  -p, --port PORT       and to this port (8888)\n"
-    "  -t, --timeout SECONDS time of a client for all of its connections (5)\n"
+    "  -t, --timeout SECONDS give up after so long, for all of a client's connections (5)\n"
     "  -b, --barrier         all clients begin at the same instant\n"
     "      --no-read         send the request, then leave, as the article's client does\n"
     "  -v, --verbose         each connection: socket pair, descriptor, times, answer\n"
@@ -576,6 +576,7 @@ static void end_clients(struct run *run) {
 /* Prints why connections could not start, and what to type. See fork(2), socket(2), connect(2). */
 static void print_shortage(const struct run *run, int error) {
     long files = run->options.conns + 100, processes = run->options.clients + 500;
+    long limit = sysconf(_SC_CHILD_MAX); /* -1: none */
     printf("Not the server's fault: ");
     switch (error) {
     case 0: puts("clients died, or were stopped, before they could report."); break;
@@ -584,10 +585,15 @@ static void print_shortage(const struct run *run, int error) {
                files < 2048 ? 2048 : files);
         break;
     case EAGAIN:
-        printf("this user may have %ld processes. Try: ulimit -u %ld\n", sysconf(_SC_CHILD_MAX),
-               processes < 4096 ? 4096 : processes);
+        if (limit == -1 || limit > processes)
+            puts("no more processes: the machine's or the container's limit (see pids.max).");
+        else
+            printf("this user may have %ld processes. Try: ulimit -u %ld\n", limit,
+                   processes < 4096 ? 4096 : processes);
         break;
-    case EADDRNOTAVAIL: puts("no port is left: sysctl net.ipv4.ip_local_port_range"); break;
+    case EADDRNOTAVAIL:
+        puts("no port is left. Try: sysctl -w net.ipv4.ip_local_port_range='1024 65535'");
+        break;
     default: puts(strerror(error));
     }
 }
@@ -613,7 +619,7 @@ static void print_summary(const struct run *run, double seconds) {
         printf("%-14s%11s%11s%11s%11s\n", MOMENT_NAMES[i], text[0], text[1], text[2], text[3]);
         if (i == CONNECT && run->times[i][count - 1] >= RESENT) resent = true;
     }
-    if (resent) puts("The server's queue was full: a lost SYN is sent again after 1 s, and later.");
+    if (resent) puts("Perhaps the server's queue was full: a SYN is resent after 1 s, and later.");
     for (size_t i = 0; i < sizeof run->shortages / sizeof *run->shortages; i++)
         if (run->shortages[i].count > 0) print_shortage(run, run->shortages[i].error);
 }
@@ -669,7 +675,7 @@ static struct options parse_options(int argc, char *argv[]) {
         default: fputs(USAGE, stderr); exit(2); /* getopt_long has said what is wrong */
         }
     }
-    if (optind < argc) refuse("'%s' is no option", argv[optind]);
+    if (optind < argc) refuse("'%s' is unexpected", argv[optind]);
     if (set.clients * set.conns > MAX_TOTAL) refuse("more than %d connections in all", MAX_TOTAL);
     return set;
 }

@@ -102,13 +102,13 @@ static double parse_number(const char *text, const char *digits, double max) {
 int main(int argc, char *argv[]) {
     in_port_t port = DEFAULT_PORT;
     double seconds = DEFAULT_SLEEP;
-    if (setvbuf(stdout, NULL, _IOLBF, 0) != 0) die("setvbuf"); /* fork must find it written */
+    if (setvbuf(stdout, NULL, _IOLBF, 0) != 0) die("setvbuf"); /* or fork would copy output */
     for (int option; (option = getopt(argc, argv, "p:s:h")) != -1 || optind < argc;) {
         switch (option) {
         case 'p': port = (in_port_t)parse_number(optarg, "0123456789", 65535); break;
         case 's': seconds = parse_number(optarg, "0123456789.", 86400); break;
         case 'h': return fputs(USAGE, stdout) == EOF;
-        case -1: fprintf(stderr, "server: '%s' is no option\n", argv[optind]); /* fall through */
+        case -1: fprintf(stderr, "server: '%s' is unexpected\n", argv[optind]); /* fall through */
         default: fputs(USAGE, stderr); return 2;
         }
     }

@@ -5,7 +5,7 @@
  * New      the reaper: waitpid for any child, without waiting, in a loop
  * Watch    make tour STEP=7
  * Flaw     none of the article's
- * Next     the same with your hands: make diff-1-7, then write it anew without looking
+ * Next     your turn: read make diff-1-7, then write it from memory
  */
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>
@@ -40,8 +40,7 @@ static int send_all(int connection, const char *data, size_t size) {
     return 0;
 }
 
-/* Handles SIGCHLD: reaps all that have ended, blocks for none, keeps errno. See signal-safety(7).
- */
+/* Handles SIGCHLD: reaps all that have ended, never blocks, keeps errno. See signal-safety(7). */
 static void grim_reaper(int signum) {
     int saved_errno = errno;
     (void)signum; /* always SIGCHLD */
@@ -113,13 +112,13 @@ static double parse_number(const char *text, const char *digits, double max) {
 int main(int argc, char *argv[]) {
     in_port_t port = DEFAULT_PORT;
     double seconds = DEFAULT_SLEEP;
-    if (setvbuf(stdout, NULL, _IOLBF, 0) != 0) die("setvbuf"); /* fork must find it written */
+    if (setvbuf(stdout, NULL, _IOLBF, 0) != 0) die("setvbuf"); /* or fork would copy output */
     for (int option; (option = getopt(argc, argv, "p:s:h")) != -1 || optind < argc;) {
         switch (option) {
         case 'p': port = (in_port_t)parse_number(optarg, "0123456789", 65535); break;
         case 's': seconds = parse_number(optarg, "0123456789.", 86400); break;
         case 'h': return fputs(USAGE, stdout) == EOF;
-        case -1: fprintf(stderr, "server: '%s' is no option\n", argv[optind]); /* fall through */
+        case -1: fprintf(stderr, "server: '%s' is unexpected\n", argv[optind]); /* fall through */
         default: fputs(USAGE, stderr); return 2;
         }
     }

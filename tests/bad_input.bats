@@ -27,13 +27,13 @@ refuses() (
     done
 )
 
-@test "bad input: a port that is none" {
+@test "bad input: not a port" {
     for port in '' -1 x 80x ' 80' +80 0x50 8.5 65536 99999999999999999999 inf; do
         refuses "'.*' is not a number from 0 to 65535$" -p "$port"
     done
 }
 
-@test "bad input: seconds that are none" {
+@test "bad input: not a number of seconds" {
     for seconds in '' -1 x 1s ' 1' +1 0x1 1e3 . 1.2.3 86401 99999999999999999999 nan inf; do
         refuses "'.*' is not a number from 0 to 86400$" -s "$seconds"
     done
@@ -50,8 +50,8 @@ refuses() (
 }
 
 @test "bad input: an argument too many" {
-    refuses "'8888' is no option" 8888
-    refuses "'8888' is no option" -p 0 8888
+    refuses "'8888' is unexpected" 8888
+    refuses "'8888' is unexpected" -p 0 8888
 }
 
 @test "good input: -h prints the usage and starts nothing" {

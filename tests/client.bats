@@ -362,8 +362,8 @@ END
     refuses "(invalid|unrecognized) option" -x
     refuses "(unrecognized|unknown) option" --nosuch
     refuses "doesn't (allow|take) an argument" --barrier=1
-    refuses "'8888' is no option" 8888
-    refuses "'extra' is no option" -c 1 extra
+    refuses "'8888' is unexpected" 8888
+    refuses "'extra' is unexpected" -c 1 extra
 }
 
 @test "bad input: a host that there is not" {

@@ -95,7 +95,8 @@ variant() {
         mv "$LAB_DIR/edited.c" "$LAB_DIR/variant.c"
     done
     VARIANT=$LAB_DIR/variant
-    "${CC:-cc}" -o "$VARIANT" "$VARIANT.c"
+    read -ra cc <<<"${CC:-cc}"
+    "${cc[@]}" -o "$VARIANT" "$VARIANT.c"
 }
 
 # not_under_valgrind REASON: skips where valgrind itself would be measured.
@@ -128,7 +129,9 @@ report() {
     printf '%-10s%s\n' 'what:' "$1" 'expected:' "$2" 'seen:' "$3" 'look at:' "$4"
     if [ -n "${SERVER_PID-}" ]; then
         echo "the server, process $SERVER_PID, port ${PORT:-unknown}:"
-        ps -o pid,ppid,stat,wchan:20,args --pid "$SERVER_PID" --ppid "$SERVER_PID" | sed 's/^/  /'
+        if is_gone "$SERVER_PID"; then echo "  it has ended; its last words are below"; fi
+        ps -o pid,ppid,stat,wchan:20,args --pid "$SERVER_PID" --ppid "$SERVER_PID" | sed 's/^/  /; 8q'
+        echo "  its children: $(count_children "$SERVER_PID"), zombies among them: $(count_zombies "$SERVER_PID")"
         echo "  its descriptors: $(descriptors_of "$SERVER_PID")"
         tail -n 5 "$SERVER_ERR" "$SERVER_OUT" | sed 's/^/  /'
     fi

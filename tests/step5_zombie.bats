@@ -67,7 +67,9 @@ make_zombies() {
     expect_match "its resident memory in KiB" '^[1-9]' "$(memory_of "$living")" "/proc/$living/status"
     ask "$client"
     expect_soon "the child is a zombie" "does anybody call wait? is SIGCHLD ignored?" in_state "$living" Z
-    expect "its descriptors then" '' "$(descriptors_of "$living")" "/proc/$living/fd"
+    listen_to "$client"
+    expect "the connection that it held" 'end of file' "$ENDING" "the kernel closes what a process held, when it ends"
+    expect "its descriptors then (root alone may look)" '' "$(descriptors_of "$living")" "/proc/$living/fd"
     expect "its memory then: VmRSS in its status" '' "$(memory_of "$living")" "/proc/$living/status"
     expect "its memory then, in pages" '0 0 0 0 0 0 0' "$(cat "/proc/$living/statm")" "/proc/$living/statm"
 }

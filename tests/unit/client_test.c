@@ -491,13 +491,13 @@ Test(client_print, a_summary, .init = cr_redirect_stdout) {
     add_shortage(&run, EADDRNOTAVAIL, 1);
     print_summary(&run, 0.25);
     (void)fflush(stdout);
-    cr_assert_stdout_eq_str(
-        "3 connections to 127.0.0.1:8888 (3 clients x 1), 250.0 ms\n"
-        "        2  answered and ended\n"
-        "        1  could not start\n"
-        "                      min     median        p99        max\n"
-        "connect           1.00 ms    1.00 ms    2.00 ms    2.00 ms\n"
-        "Not the server's fault: no port is left: sysctl net.ipv4.ip_local_port_range\n");
+    cr_assert_stdout_eq_str("3 connections to 127.0.0.1:8888 (3 clients x 1), 250.0 ms\n"
+                            "        2  answered and ended\n"
+                            "        1  could not start\n"
+                            "                      min     median        p99        max\n"
+                            "connect           1.00 ms    1.00 ms    2.00 ms    2.00 ms\n"
+                            "Not the server's fault: no port is left. Try: sysctl -w "
+                            "net.ipv4.ip_local_port_range='1024 65535'\n");
 }
 
 Test(client_print, a_full_queue_is_named, .init = cr_redirect_stdout) {
@@ -509,5 +509,5 @@ Test(client_print, a_full_queue_is_named, .init = cr_redirect_stdout) {
     cr_assert_stdout_eq_str(
         "1 connection to 127.0.0.1:8888 (1 client x 1), 5.00 s\n"
         "        1  never connected (queue full?)\n"
-        "The server's queue was full: a lost SYN is sent again after 1 s, and later.\n");
+        "Perhaps the server's queue was full: a SYN is resent after 1 s, and later.\n");
 }

@@ -867,11 +867,11 @@ Test(server_main, refuses_bad_command_lines) {
     expect_usage_error("argument", "-p", "0", "-s");
     expect_usage_error("-", "--port");
     /* And these are the server's. */
-    expect_usage_error("server: 'surplus' is no option", "surplus");
-    expect_usage_error("server: 'surplus' is no option", "-p", "0", "surplus");
-    expect_usage_error("server: 'surplus' is no option", "-p", "0", "--", "surplus");
-    expect_usage_error("server: '-h' is no option", "--", "-h");
-    expect_usage_error("server: '' is no option", "");
+    expect_usage_error("server: 'surplus' is unexpected", "surplus");
+    expect_usage_error("server: 'surplus' is unexpected", "-p", "0", "surplus");
+    expect_usage_error("server: 'surplus' is unexpected", "-p", "0", "--", "surplus");
+    expect_usage_error("server: '-h' is unexpected", "--", "-h");
+    expect_usage_error("server: '' is unexpected", "");
     expect_usage_error("server: '65536' is not a number from 0 to 65535", "-p", "65536");
     expect_usage_error("server: '80.5' is not a number from 0 to 65535", "-p", "80.5");
     expect_usage_error("server: '' is not a number from 0 to 65535", "-p", "");
