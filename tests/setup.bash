@@ -34,10 +34,10 @@ teardown() {
     lab_close
 }
 
-# serve [-s SECONDS] [-p PORT] [-x PROGRAM] [PREFIX...]: starts the server under test, asked to sleep for
-# SECONDS (0 unless told otherwise) after each answer, at PORT (any), behind PREFIX (prlimit ...). PROGRAM is the
-# stage's own program, server unless told otherwise. Sets what start_server sets, and NAP, the
-# seconds that it sleeps.
+# serve [-s SECONDS] [-p PORT] [-x PROGRAM] [PREFIX...]: starts the server under test, asked to sleep
+# for SECONDS (0 unless told otherwise) after each answer, at PORT (any), behind PREFIX (prlimit ...).
+# PROGRAM is the stage's own program, server unless told otherwise. Sets what start_server sets, and
+# NAP, the seconds that it sleeps.
 serve() {
     local program=server port=0 seconds=0 command=() server arguments
     while [[ ${1-} == -? ]]; do
