@@ -1,0 +1,76 @@
+/*
+ * The guard: see guard.h.
+ */
+#define _GNU_SOURCE 1
+#include "guard.h"
+#include <curses.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <term.h>
+#include <termios.h>
+#include <unistd.h>
+
+static int guard_pipe = -1; /* our end: while it is open, we live */
+static pid_t guard;
+
+/* Undoes what curses did to the terminal, in another process than the one that crashed. */
+static void restore_terminal(const struct termios *before) {
+    static const char *const SEQUENCES[] = {"rmcup", "cnorm", "sgr0", "rmkx"};
+    int error;
+    if (setupterm(NULL, STDOUT_FILENO, &error) == OK) {
+        for (size_t i = 0; i < sizeof SEQUENCES / sizeof SEQUENCES[0]; i++) {
+            const char *sequence = tigetstr(SEQUENCES[i]);
+            if (sequence != NULL && (intptr_t)sequence != -1) (void)putp(sequence);
+        }
+        (void)fflush(stdout);
+    }
+    (void)tcsetattr(STDIN_FILENO, TCSANOW, before);
+}
+
+/* Reads from the pipe until nobody holds its other end any more: then we have ended. */
+static _Noreturn void stand_guard(int pipe_end, const struct termios *before) {
+    pid_t group = 0, next;
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    for (int signal = 1; signal < NSIG; signal++) (void)sigaction(signal, &action, NULL);
+    (void)setpgid(0, 0); /* keys are not for it */
+    (void)prctl(PR_SET_NAME, "watch-guard");
+    while (read(pipe_end, &next, sizeof next) == sizeof next) {
+        if (next == 0) _exit(0); /* dismissed */
+        group = next;
+    }
+    if (group > 0) (void)kill(-group, SIGKILL);
+    if (before != NULL) restore_terminal(before);
+    _exit(0);
+}
+
+bool start_guard(void) {
+    int ends[2];
+    struct termios before; /* asked for here: the guard may begin when it is changed already */
+    bool terminal = tcgetattr(STDIN_FILENO, &before) == 0 && isatty(STDOUT_FILENO);
+    if (pipe2(ends, O_CLOEXEC) == -1) return false;
+    guard = fork();
+    switch (guard) {
+    case -1: return false;
+    case 0: (void)close(ends[1]); stand_guard(ends[0], terminal ? &before : NULL);
+    default: break;
+    }
+    (void)close(ends[0]);
+    guard_pipe = ends[1];
+    return true;
+}
+
+void guard_group(pid_t group) {
+    if (guard_pipe != -1) (void)!write(guard_pipe, &group, sizeof group); /* it may be gone */
+}
+
+void dismiss_guard(void) {
+    if (guard_pipe == -1) return;
+    (void)!write(guard_pipe, &(pid_t){0}, sizeof(pid_t));
+    (void)close(guard_pipe);
+    guard_pipe = -1;
+    (void)waitpid(guard, NULL, 0);
+}

@@ -1,0 +1,268 @@
+/*
+ * The looking: puts together what processes.c and sockets.c find, and gives the connections names.
+ */
+#define _GNU_SOURCE 1
+#include "parts.h"
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct name {
+    struct endpoint peer;
+    unsigned name;
+};
+
+/* ---- Arrays ---- */
+
+void *add(struct array *array, size_t size) {
+    if (array->count == array->room) {
+        size_t room = array->room > 0 ? 2 * array->room : 16;
+        void *items = realloc(array->items, room * size);
+        if (items == NULL) abort();
+        array->items = items;
+        array->room = room;
+    }
+    void *item = (char *)array->items + array->count++ * size;
+    memset(item, 0, size);
+    return item;
+}
+
+void sort(struct array *array, size_t size, int (*compare)(const void *, const void *)) {
+    if (array->count > 1) qsort(array->items, array->count, size, compare);
+}
+
+void *find(const struct array *array, size_t size, const void *key,
+           int (*compare)(const void *, const void *)) {
+    if (array->count == 0) return NULL;
+    return bsearch(key, array->items, array->count, size, compare);
+}
+
+struct process *process_at(const struct world *world, size_t index) {
+    return (struct process *)world->processes.items + index;
+}
+
+struct descriptor *descriptor_at(const struct world *world, size_t index) {
+    return (struct descriptor *)world->descriptors.items + index;
+}
+
+struct connection *connection_at(const struct world *world, size_t index) {
+    return (struct connection *)world->connections.items + index;
+}
+
+/* ---- Connections ---- */
+
+static int compare_endpoints(const struct endpoint *a, const struct endpoint *b) {
+    if (a->port != b->port) return a->port > b->port ? 1 : -1;
+    return memcmp(a->address, b->address, sizeof a->address);
+}
+
+static int by_peer(const void *a, const void *b) {
+    return compare_endpoints(&((const struct connection *)a)->peer,
+                             &((const struct connection *)b)->peer);
+}
+
+static int by_name_peer(const void *a, const void *b) {
+    return compare_endpoints(&((const struct name *)a)->peer, &((const struct name *)b)->peer);
+}
+
+static int by_inode(const void *a, const void *b) {
+    const struct holding *left = a, *right = b;
+    return (left->inode > right->inode) - (left->inode < right->inode);
+}
+
+struct holding *find_holding(const struct world *world, unsigned long inode) {
+    struct holding key = {.inode = inode}, *first = world->holdings.items;
+    struct holding *holding = find(&world->holdings, sizeof key, &key, by_inode);
+    while (holding != NULL && holding > first && holding[-1].inode == inode) holding--;
+    return holding;
+}
+
+/* Is the client's end of which the server's is not there a connection to our listening socket? */
+static bool is_ours(const struct world *world, const struct tcp *client) {
+    static const unsigned char ANY[16], ANY_MAPPED[16] = {[10] = 0xff, [11] = 0xff};
+    const unsigned char *address = world->listener.local.address;
+    if (memcmp(address, ANY, sizeof ANY) == 0 || memcmp(address, ANY_MAPPED, sizeof ANY) == 0)
+        address = client->local.address;
+    return memcmp(client->remote.address, address, sizeof ANY) == 0;
+}
+
+/* Brings the two ends of each connection together. */
+static void pair_ends(struct world *world) {
+    world->dialling = 0;
+    sort(&world->connections, sizeof(struct connection), by_peer);
+    struct array servers = world->connections; /* those that are sorted: more may follow */
+    for (size_t i = 0; i < world->clients.count; i++) {
+        const struct tcp *client = (struct tcp *)world->clients.items + i;
+        struct connection key = {.peer = client->local};
+        servers.items = world->connections.items;
+        struct connection *connection = find(&servers, sizeof key, &key, by_peer);
+        if (connection == NULL && !is_ours(world, client)) continue;
+        if (connection == NULL) {
+            connection = add(&world->connections, sizeof key);
+            connection->peer = client->local;
+        }
+        connection->client_state = client->state;
+        if (client->state == TCP_SYN_SENT) world->dialling++;
+    }
+}
+
+/* Lists all descriptors that are sockets, in the order of their inodes. */
+static void list_holdings(struct world *world) {
+    world->holdings.count = 0;
+    for (size_t i = 0; i < world->processes.count; i++) {
+        const struct process *process = process_at(world, i);
+        for (size_t j = 0; j < process->descriptors; j++) {
+            const struct descriptor *descriptor = descriptor_at(world, process->first + j);
+            if (descriptor->inode == 0) continue;
+            struct holding *holding = add(&world->holdings, sizeof *holding);
+            holding->inode = descriptor->inode;
+            holding->process = i;
+            holding->descriptor = process->first + j;
+        }
+    }
+    sort(&world->holdings, sizeof(struct holding), by_inode);
+}
+
+static const struct holding *holdings_end(const struct world *world) {
+    return (struct holding *)world->holdings.items + world->holdings.count;
+}
+
+/* Notes who holds a connection. The rank: the server's descriptors grow as it accepts, if it keeps
+ * them, and otherwise the numbers of its children; those in the queue come last. */
+static void find_holders(struct world *world, struct connection *connection) {
+    connection->rank = 2000000000;
+    if (connection->inode == 0) return;
+    const struct holding *holding = find_holding(world, connection->inode);
+    for (; holding != NULL && holding < holdings_end(world); holding++) {
+        if (holding->inode != connection->inode) break;
+        const struct process *process = process_at(world, holding->process);
+        long rank = 1000000 + (long)holding->process;
+        if (process->depth == 0) {
+            connection->by_server = true;
+            rank = descriptor_at(world, holding->descriptor)->number;
+        } else if (connection->children++ == 0 || process->pid < connection->child) {
+            connection->child = process->pid;
+        }
+        if (rank < connection->rank) connection->rank = rank;
+    }
+}
+
+static int by_age(const void *a, const void *b) {
+    const struct connection *left = a, *right = b;
+    if (left->name != right->name) { /* without a name: 0, the youngest */
+        unsigned first = left->name - 1, second = right->name - 1;
+        return first > second ? 1 : -1;
+    }
+    if (left->rank != right->rank) return left->rank > right->rank ? 1 : -1;
+    return by_peer(a, b);
+}
+
+/* Gives each connection the name that it had at the last look, or the next one. */
+static void name_connections(struct world *world) {
+    for (size_t i = 0; i < world->connections.count; i++) {
+        struct connection *connection = connection_at(world, i);
+        struct name key = {.peer = connection->peer};
+        const struct name *old = find(&world->names, sizeof key, &key, by_name_peer);
+        if (old != NULL) connection->name = old->name;
+        find_holders(world, connection);
+    }
+    sort(&world->connections, sizeof(struct connection), by_age);
+    world->names.count = 0;
+    for (size_t i = 0; i < world->connections.count; i++) {
+        struct connection *connection = connection_at(world, i);
+        if (connection->name == 0) connection->name = ++world->last_name;
+        struct name *name = add(&world->names, sizeof *name);
+        name->peer = connection->peer;
+        name->name = connection->name;
+    }
+    sort(&world->names, sizeof(struct name), by_name_peer);
+}
+
+/* Tells each descriptor that is a socket of ours which one it is. */
+static void name_descriptors(struct world *world) {
+    const struct holding *holding;
+    for (size_t i = 0; i < world->connections.count; i++) {
+        unsigned long inode = connection_at(world, i)->inode;
+        holding = inode == 0 ? NULL : find_holding(world, inode);
+        for (; holding != NULL && holding < holdings_end(world); holding++) {
+            if (holding->inode != inode) break;
+            descriptor_at(world, holding->descriptor)->connection = (int)i;
+        }
+    }
+    holding = world->listening ? find_holding(world, world->listener.inode) : NULL;
+    for (; holding != NULL && holding < holdings_end(world); holding++) {
+        if (holding->inode != world->listener.inode) break;
+        descriptor_at(world, holding->descriptor)->connection = LISTENER;
+    }
+}
+
+/* A TCP socket of which the kernel lists no state is connected no more: its client has reset it,
+ * and nobody has closed it. Those of the server are counted. */
+static void find_resets(struct world *world) {
+    world->resets = 0;
+    for (size_t i = 0; i < world->holdings.count; i++) {
+        const struct holding *holding = (struct holding *)world->holdings.items + i;
+        const struct process *process = process_at(world, holding->process);
+        struct descriptor *descriptor = descriptor_at(world, holding->descriptor);
+        if (descriptor->connection != NO_CONNECTION || !is_tcp(process->pid, descriptor->number))
+            continue;
+        memcpy(descriptor->label, "reset?", sizeof "reset?");
+        if (process->depth == 0) world->resets++;
+    }
+}
+
+/* Counts for each connection the children that have it as their last: what a child holds beside
+ * that it has inherited. */
+static void find_workers(struct world *world) {
+    for (size_t i = 0; i < world->processes.count; i++) {
+        const struct process *process = process_at(world, i);
+        for (size_t j = process->descriptors; process->depth > 0 && j > 0; j--) {
+            int connection = descriptor_at(world, process->first + j - 1)->connection;
+            if (connection < 0) continue;
+            connection_at(world, (size_t)connection)->workers++;
+            break;
+        }
+    }
+}
+
+bool is_queued(const struct connection *connection) {
+    return connection->inode == 0 && (connection->server_state == TCP_ESTABLISHED ||
+                                      connection->server_state == TCP_CLOSE_WAIT);
+}
+
+bool server_in(const struct world *world, const char *call) {
+    return world->alive && strcmp(process_at(world, 0)->call, call) == 0;
+}
+
+bool is_leaked(const struct world *world, const struct connection *connection) {
+    return connection->by_server && connection->workers == 0 && server_in(world, "accept");
+}
+
+void look(struct world *world) {
+    find_processes(world);
+    read_limits(world);
+    list_holdings(world);
+    find_sockets(world);
+    pair_ends(world);
+    name_connections(world);
+    name_descriptors(world);
+    find_workers(world);
+    find_resets(world);
+    world->queued = 0;
+    world->leaked = server_in(world, "accept") ? world->resets : 0;
+    for (size_t i = 0; i < world->connections.count; i++) {
+        world->queued += is_queued(connection_at(world, i)) ? 1 : 0;
+        world->leaked += is_leaked(world, connection_at(world, i)) ? 1 : 0;
+    }
+}
+
+void look_away(struct world *world) {
+    struct array *arrays[] = {&world->processes, &world->zombies,     &world->before,
+                              &world->holdings,  &world->descriptors, &world->connections,
+                              &world->clients,   &world->names,       &world->stack};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        free(arrays[i]->items);
+        *arrays[i] = (struct array){0};
+    }
+    close_diag();
+}
