@@ -16,13 +16,15 @@ ifdef SANITIZE
 COMPILE += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 BUILT := $(PROGRAMS:%=$(SET)/%)
-UNITS := $(SERVERS:%=$(BUILD)/tests/unit/%) $(BUILD)/tests/unit/client
+UNITS := $(SERVERS:%=$(BUILD)/tests/unit/%) $(addprefix $(BUILD)/tests/unit/,client trace draw watch)
 HELPERS := build/tests/rude
+TRACE := $(BUILD)/tools/trace
+WATCH := $(BUILD)/tools/watch
 
 BIN := $(CURDIR)/$(SET)
-export BIN CC STEP SERVER PROGRAM SANITIZE VALGRIND YES
+export BIN CC STEP SERVER PROGRAM SANITIZE VALGRIND YES ARGS TRACE WATCH
 
-.PHONY: all tour test unit deps deps-lint lint format transcripts clean help
+.PHONY: all tour watch lab picture pictures picture-check book test unit test-book deps deps-browser deps-lint lint format transcripts clean help
 
 all: $(BUILT) ## Build the servers of all stages, and the client.
 
@@ -31,17 +33,41 @@ tour transcripts: $(BUILT)
 tour: ## Watch every stage behave as the article says; STEP=4 for one, YES=1 asks nothing.
 	@tools/tour $(STEP)
 
-test: $(BUILT) $(HELPERS) $(if $(SERVER),,$(UNITS)) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.
+watch: $(BUILT) $(WATCH) ## Watch a server live: processes, descriptors, sockets; STEP=5, or SERVER="./mine".
+	@tools/watch/run
+
+lab: $(BUILT) $(WATCH) ## The same in tmux, with the server and a shell beside it; STEP=5.
+	@tools/watch/lab
+
+picture: $(BUILT) $(TRACE) ## Draw a stage's real run, into build/pictures; STEP=6, or 6-128, 4-limit, eintr.
+	@tools/picture $(STEP)
+
+pictures: $(BUILT) $(TRACE) ## Draw all of them, and renew those in docs/pictures that tell another story now.
+	@tools/picture --publish
+
+picture-check: $(BUILT) $(TRACE) ## Draw all of them, and say which in docs/pictures tell another story.
+	@tools/picture --check
+
+book: $(BUILT) ## Make a book for the browser of all this: build/book/index.html.
+	@tools/book/book
+
+test: $(BUILT) $(HELPERS) $(TRACE) $(WATCH) $(if $(SERVER),,$(UNITS)) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.
 	@UNITS='$(UNITS)' tools/test
 
 unit: $(UNITS) ## Test the functions of the programs on their own, with Criterion.
 	@UNITS='$(UNITS)' tools/test unit
 
+test-book: book ## Read the book in a real browser, every page of it, and find what is wrong.
+	@tools/book/check
+
 diff-%: ## Show what is new from one stage to another: make diff-3-4, make diff-5-eintr.
 	@tools/diff $(foreach stage,$(subst -, ,$*),'$(stage)')
 
-deps: ## Install what the tests need; on other systems than Debian and Ubuntu, name it.
+deps: ## Install what all targets but these two need; on other systems than Debian and Ubuntu, name it.
 	@tools/deps test
+
+deps-browser: ## Install what test-book needs, likewise.
+	@tools/deps browser
 
 deps-lint: ## Install what lint needs, likewise.
 	@tools/deps lint
@@ -50,7 +76,7 @@ lint: ## Look for faults with gcc, clang, clang-tidy, cppcheck, shellcheck and c
 	@tools/lint
 
 format: ## Format the C sources as lint wants them.
-	clang-format -i step*/*.c client/*.c tests/*.c tests/unit/*.c
+	clang-format -i step*/*.c client/*.c tests/*.c tests/unit/*.c tools/*/*.[ch]
 
 transcripts: ## Put what the tour shows into the READMEs.
 	@tools/transcripts
@@ -81,6 +107,15 @@ $(HELPERS): build/%: %.c $(FLAGS) | needs
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $<
 
+$(TRACE): $(wildcard tools/trace/*.[ch]) $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS) -lm
+
+$(WATCH): $(wildcard tools/watch/*.[ch]) $(FLAGS)
+	@tools/deps check cc ncurses
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS) -lncurses -ltinfo
+
 # Unit tests include the program's source: -DSERVER names it.
 $(SERVERS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: tests/unit/server_test.c %.c $(FLAGS) | needs
 	@mkdir -p $(@D)
@@ -88,5 +123,19 @@ $(SERVERS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: tests/unit/server_tes
 		$(if $(filter %/eintr,$*),-DEINTR_PROGRAM) -o $@ $< -lcriterion
 
 $(BUILD)/tests/unit/client: tests/unit/client_test.c client/client.c $(FLAGS) | needs
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $< -lcriterion
+
+# The modules of the program, but for the one that the test includes or replaces.
+TRACE_MODULES := $(filter-out tools/trace/main.c,$(wildcard tools/trace/*.c))
+$(BUILD)/tests/unit/trace: tests/unit/trace_test.c $(wildcard tools/trace/*.[ch]) $(FLAGS) | needs
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $< $(TRACE_MODULES) -lcriterion -lm
+
+$(BUILD)/tests/unit/draw: tests/unit/draw_test.c $(wildcard tools/trace/*.[ch]) $(FLAGS) | needs
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $< $(TRACE_MODULES) -lcriterion -lm
+
+$(BUILD)/tests/unit/watch: tests/unit/watch_test.c $(wildcard tools/watch/*.[ch]) $(FLAGS) | needs
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $< -lcriterion

@@ -158,7 +158,7 @@ tested() {
 }
 
 @test "every folder has a README" {
-    for folder in . step*/ client tests tests/unit tools docs; do
+    for folder in . step*/ client tests tests/*/ tools tools/*/ docs docs/*/; do
         expect "a README.md in $folder" yes "$([ -s "$folder/README.md" ] && echo yes)" "$folder"
     done
 }
@@ -166,5 +166,13 @@ tested() {
 @test "the stages ask for loopback connections only" {
     for program in $ORDER; do
         expect "addresses in $program.c" '"127.0.0.1"' "$(grep -oE '"[0-9]+(\.[0-9]+){3}"|INADDR_ANY|in6?addr_any' "$program.c")" listen_on
+    done
+}
+
+@test "for each of the article's drawings there is one of ours, or a transcript, at its place" {
+    expect "drawings listed (34 of the article's, and its checkpoints)" 35 "$(grep -c '^| `' docs/drawings.md)" docs/drawings.md
+    for target in $(grep -oE '\]\([^)]+\)' docs/drawings.md | tr -d '])('); do
+        [[ $target == http* ]] || expect "what docs/drawings.md leads to: $target" yes \
+            "$([ -e "docs/$target" ] && echo yes)" docs/drawings.md
     done
 }
