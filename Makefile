@@ -48,7 +48,7 @@ pictures: $(BUILT) $(TRACE) ## Draw all of them, and renew those in docs/picture
 picture-check: $(BUILT) $(TRACE) ## Draw all of them, and say which in docs/pictures tell another story.
 	@tools/picture --check
 
-book: $(BUILT) ## Make a book for the browser of all this: build/book/index.html.
+book: ## Make a book for the browser of all this: build/book/index.html.
 	@tools/book/book
 
 test: $(BUILT) $(HELPERS) $(TRACE) $(WATCH) $(if $(SERVER),,$(UNITS)) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.

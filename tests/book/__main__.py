@@ -36,11 +36,10 @@ def main():
                 passed += 1
             except Exception as error:
                 print(f"not ok {title}")
-                text = (
-                    str(error)
-                    if isinstance(error, Failure)
-                    else f"{type(error).__name__}: {error} (line {error.__traceback__.tb_next.tb_lineno} of that test's file)"
-                )
+                text = str(error)
+                if not isinstance(error, Failure):
+                    place = error.__traceback__.tb_next
+                    text = f"{type(error).__name__}: {text}\n{place.tb_frame.f_code.co_filename}, line {place.tb_lineno}"
                 print("\n".join("  " + line[:2000] for line in text.split("\n")), flush=True)
                 failed += 1
     finally:

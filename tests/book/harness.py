@@ -112,6 +112,10 @@ class Browser:
     def run(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
 
+    def name(self):
+        """The name of the page that is shown."""
+        return self.run("return location.pathname.split('/').pop()")
+
     def find(self, selector):
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 

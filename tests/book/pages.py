@@ -315,17 +315,13 @@ def _():
         browser.command("Page.removeScriptToEvaluateOnNewDocument", identifier=script["identifier"])
 
 
-def name_of_page():
-    return browser.run("return location.pathname.split('/').pop()")
-
-
 @test("the arrow keys turn the pages, unless something else has a use for them")
 def _():
     browser.page(CHAPTERS[2])
     browser.press(Keys.ARROW_RIGHT)
-    expect("the page after the right arrow", CHAPTERS[3], name_of_page(), "keydown in tools/book/book.js")
+    expect("the page after the right arrow", CHAPTERS[3], browser.name(), "keydown in tools/book/book.js")
     browser.press(Keys.ARROW_LEFT)
-    expect("the page after the left arrow", CHAPTERS[2], name_of_page(), "keydown in tools/book/book.js")
+    expect("the page after the left arrow", CHAPTERS[2], browser.name(), "keydown in tools/book/book.js")
     browser.wide(360)
     browser.page(CHAPTERS[2])
     browser.run("document.querySelector('.scroll[tabindex]').focus()")
@@ -334,7 +330,7 @@ def _():
     expect(
         "the page after the right arrow in code that scrolls",
         CHAPTERS[2],
-        name_of_page(),
+        browser.name(),
         "keydown in tools/book/book.js",
     )
 
@@ -438,7 +434,7 @@ def _():
         )
     browser.page(CHAPTERS[0])
     browser.prefer("dark", media="print")
-    browser.wide(700)
+    browser.wide(480)
     browser.run("dispatchEvent(new Event('beforeprint'))")
     try:
         folded = browser.run(

@@ -329,7 +329,7 @@ def _():
     browser.press(Keys.ARROW_RIGHT)
     browser.press(Keys.ARROW_LEFT)
     expect("after right, right, left, with the focus on nothing", 2, at(), look)
-    expect("the page is the same", f"{name}.html", name_of_page(), "keydown in book.js")
+    expect("the page is the same", f"{name}.html", browser.name(), "keydown in book.js")
     slider = browser.find(".controls input")
     for keys, wanted in [
         (Keys.END, len(rows)),
