@@ -250,6 +250,7 @@ Test(text, is_escaped) {
         {"a\x01\x1B\x7F\nb", "a????b"},
         {"\xFF\xC0\xAF\xED\xA0\x80\xEF\xBF\xBF", "?????????"},
         {"cut \xE2\x82", "cut ??"},
+        {"\xF8\x90\x80\x80 \xF4\x90\x80\x80 \x80", "???? ???? ?"},
     };
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
         char *seen = escaped(TEXTS[i][0]);
@@ -365,6 +366,13 @@ Test(picture, a_zombie_ends_with_the_server) {
     free(picture);
 }
 
+Test(picture, a_server_that_a_signal_kills_dies) {
+    char *picture = picture_of(SERVER "900 server exit SIGABRT - - - -\n900 - end - - - - -\n");
+    HAS(picture, "dies of SIGABRT", "note_end");
+    HAS(picture, "The server dies of SIGABRT.", "say_death");
+    free(picture);
+}
+
 Test(picture, a_leak_is_a_staircase) {
     static const char *const OPENS[] = {"<g data-row=\"4\" class=\"bar c0\">",
                                         "<g data-row=\"7\" class=\"bar c1\">",
@@ -397,7 +405,7 @@ Test(picture, what_is_closed_is_no_leak) {
 Test(picture, the_end_of_the_experiment_is_no_death) {
     char *picture = picture_of(SERVER "900 server exit SIGTERM - - - -\n900 - end - - - - -\n");
     HAS(picture, "experiment ends", "note_row");
-    HAS_NOT(picture, "dies", "dies_by_itself");
+    HAS_NOT(picture, "dies", "ends_by_itself");
     free(picture);
 }
 
@@ -504,6 +512,19 @@ Test(picture, is_well_formed) {
             rows_free(&rows);
         }
     }
+}
+
+Test(picture, has_rules_for_itself_alone) {
+    char *picture = picture_of(LOST), *style = strstr(picture, "<style>\n");
+    cr_assert(style, "expected a style, seen none" LOOK "svg_style");
+    *strstr(style, "</style>") = '\0';
+    for (char *line = strtok(style, "\n"); (line = strtok(NULL, "\n"));) {
+        if (*line == '@' || *line == '}') continue;
+        line[strcspn(line, "{")] = '\0';
+        cr_assert(strstr(line, "#test-all ") && !strchr(line, ','),
+                  "expected selectors within #test-all, seen: %s" LOOK "RULES in svg.c", line);
+    }
+    free(picture);
 }
 
 Test(picture, tells_its_story) {

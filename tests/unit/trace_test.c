@@ -5,6 +5,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "../../tools/trace/draw.h"
+#include "../../tools/trace/log.h"
 #include "../../tools/trace/read.h"
 #include <stdarg.h>
 #include <stdint.h>
@@ -185,6 +186,29 @@ static void expect_error(struct outcome outcome, int status, const char *words) 
 #define SIGCHLD_FOR(pid)                                                                           \
     "10 1.000600 --- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=" pid                   \
     ", si_uid=0, si_status=0} ---\n"
+
+/* ---- The syntax of strace's lines ---- */
+
+Test(trace_syntax, ports_of_a_descriptor) {
+    static const struct {
+        const char *text;
+        int own, peer;
+    } CASES[] = {
+        {"3<TCP:[127.0.0.1:80->127.0.0.1:5001]>", 80, 5001},
+        {"3<TCPv6:[[::1]:80->[::1]:5001]>", 80, 5001},
+        {"3<TCP:[127.0.0.1:80]>", 80, 0},
+        {"3<TCP:[4711]>", 0, 0},
+        {"3<UNIX:[1:80]>", 0, 0},
+        {"3<TCP:[127.0.0.1:99999]>", 0, 0},
+        {"3<TCP:[127.0.0.1:80-\0:5001]>", 80, 0}, /* cut off: nothing is read beyond the end */
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct ports seen = find_ports(CASES[i].text);
+        cr_assert(seen.own == CASES[i].own && seen.peer == CASES[i].peer,
+                  "%s: expected %d and %d, seen %d and %d; look at find_ports", CASES[i].text,
+                  CASES[i].own, CASES[i].peer, seen.own, seen.peer);
+    }
+}
 
 /* ---- Descriptors ---- */
 
@@ -696,7 +720,9 @@ Test(trace_refuses, too_many_descriptors) {
 Test(trace_refuses, what_cannot_be) {
     const char log[] = LISTEN HANDLER("") FORK("11") ENDS("11") SIGCHLD_FOR("11") SIGCHLD_FOR("11");
     const char *name = file_of(log, strlen(log));
-    expect_error(trace("read", name, NULL), 1, "this child's end has had its signal, or lost it");
+    struct outcome outcome = trace("read", name, NULL);
+    expect_error(outcome, 1, "the trace contradicts itself: row ");
+    expect_error(outcome, 1, "this child's end has had its signal, or lost it");
     (void)unlink(name);
 }
 
@@ -726,8 +752,8 @@ static void read_cut(const char *text, size_t size, const char *name) {
     if (status == -1) {
         cr_assert(*message && !strchr(message, '\n'), "%s, %zu bytes: expected a line, seen: %s",
                   name, size, message);
-        cr_assert(!strstr(message, "row "), "%s, %zu bytes: expected rows that can be: %s", name,
-                  size, message);
+        cr_assert(!strstr(message, "contradicts"), "%s, %zu bytes: expected rows that can be: %s",
+                  name, size, message);
         return;
     }
     cr_assert_eq(rows_check(&rows, message, sizeof message), 0, "%s, %zu bytes: %s", name, size,
@@ -929,17 +955,22 @@ Test(trace_rows, are_the_same_when_written_again) {
     }
 }
 
-Test(trace_rows, know_the_lives_of_processes) {
+Test(trace_rows, know_the_processes) {
     const char *name = rows_with(-1, NULL);
     struct rows rows = load(name);
     (void)unlink(name);
-    cr_assert_eq(rows.process_count, 3);
+    cr_assert_eq(rows.process_count, 3, "expected 3 processes, seen %d; look at find_processes",
+                 rows.process_count);
     const struct process *child = &rows.processes[1];
-    cr_assert_str_eq(child->name, "child1");
-    cr_assert(child->kind == KIND_CHILD && child->number == 1 && child->parent == 0);
-    cr_assert(child->begin == 2 && child->exit == 6 && child->reaped == 9 && rows.end == 9);
-    cr_assert(rows.processes[2].reaped == -1 && rows.processes[0].exit == -1 &&
-              rows.processes[0].parent == NOBODY);
+    cr_assert_str_eq(child->name, "child1", "expected child1, seen %s; look at rows_index",
+                     child->name);
+    cr_assert(child->kind == KIND_CHILD && child->number == 1 && child->parent == 0,
+              "expected kind %d, number 1, parent 0, seen %d, %d, %d; look at rows_index",
+              KIND_CHILD, child->kind, child->number, child->parent);
+    cr_assert(
+        rows.end == 9 && rows.processes[0].parent == NOBODY,
+        "expected the end at 9, the server without a parent, seen %lld, %d; look at rows_index",
+        rows.end, rows.processes[0].parent);
     rows_free(&rows);
 }
 

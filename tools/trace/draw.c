@@ -41,11 +41,6 @@ static void add_note(struct picture *p, size_t row, const char *classes, const c
     p->notes++;
 }
 
-/* Tells whether a server's end is more than that of the experiment, which comes by a signal. */
-static bool dies_by_itself(const struct row *exit) {
-    return strcmp(exit->name, "SIGTERM") != 0 && strcmp(exit->name, "SIGINT") != 0;
-}
-
 /* Adds the note on the server's death. */
 static void note_end(struct picture *p, size_t row) {
     const struct row *exit = &p->rows->row[row];
@@ -74,7 +69,7 @@ static void note_row(struct picture *p, size_t i, bool dies) {
 /* Collects the notes, from left to right, and finds room for them. */
 static void collect_notes(struct picture *p) {
     size_t exit = p->lives[0].exit;
-    bool dies = exit != NO_ROW && dies_by_itself(&p->rows->row[exit]);
+    bool dies = exit != NO_ROW && ends_by_itself(&p->rows->row[exit]);
     p->shelf = (struct shelf){.left = PLOT_LEFT, .right = PLOT_RIGHT};
     for (size_t i = 0; i < p->rows->count; i++)
         if (is_server(p, p->rows->row[i].process)) note_row(p, i, dies);
@@ -192,9 +187,8 @@ static void place_lanes(struct picture *p, double y) {
 /* Names the two rows of marks below the server, of signals delivered and lost, in the compact form.
  */
 static void name_marks(struct picture *p) {
-    struct counts counts = {0};
+    struct counts counts = rows_count_all(p->rows);
     double y = p->server + SERVER_HEIGHT + 4 + MARK_HEIGHT;
-    for (size_t i = 0; i < p->rows->count; i++) rows_count(p->rows, &p->rows->row[i], &counts);
     if (!p->compact || counts.signals == 0) return;
     svg_label(&p->svg, PLOT_LEFT - 10, y, "small sign-text", "end", "signals");
     if (counts.lost > 0)

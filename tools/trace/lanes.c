@@ -17,12 +17,13 @@ static enum mark mark_of(const char *name) {
     return strcmp(name, "wait") == 0 ? MARK_WAIT : MARK_NONE;
 }
 
-/* Returns the row in which the call of a row ends: its return, or its process's end. */
-static size_t end_of_call(const struct picture *p, size_t call) {
+/* Returns the first row after this one that has an event and is the same process's, or the last
+ * row. */
+static size_t next_of(const struct picture *p, size_t row, enum event event) {
     const struct row *rows = p->rows->row;
-    size_t last = last_row(p, rows[call].process);
-    for (size_t i = call + 1; i < last; i++)
-        if (rows[i].process == rows[call].process && rows[i].event == EVENT_RETURN) return i;
+    size_t last = last_row(p, rows[row].process);
+    for (size_t i = row + 1; i < last; i++)
+        if (rows[i].process == rows[row].process && rows[i].event == event) return i;
     return last;
 }
 
@@ -38,7 +39,7 @@ static double visible_end(const struct picture *p, size_t call, size_t end) {
 /* Draws a call as a bar, if it waits for something and takes long enough to be seen. */
 static void draw_call(struct picture *p, size_t call) {
     const struct row *row = &p->rows->row[call];
-    size_t end = end_of_call(p, call);
+    size_t end = next_of(p, call, EVENT_RETURN);
     double from = p->x[call], to = p->x[end], middle = p->lane[row->process];
     double height = is_server(p, row->process) ? SERVER_HEIGHT : p->height;
     enum mark mark = mark_of(row->name);
@@ -170,16 +171,6 @@ static void draw_lost(struct picture *p, size_t row) {
         put_cross(p, x, y, 6);
     }
     end_event(p);
-}
-
-/* Returns the first row after this one that has an event and is the same process's, or the last
- * row. */
-static size_t next_of(const struct picture *p, size_t row, enum event event) {
-    const struct row *rows = p->rows->row;
-    size_t last = last_row(p, rows[row].process);
-    for (size_t i = row + 1; i < last; i++)
-        if (rows[i].process == rows[row].process && rows[i].event == event) return i;
-    return last;
 }
 
 /* Draws the bracket over the server's lane while the handler of a signal runs. */

@@ -63,16 +63,7 @@ const char *keep(struct reader *r, const char *text, size_t size) {
 
 /* ---- The syntax of strace's lines ---- */
 
-long long take_number(const char **at, size_t digits) {
-    size_t size = strspn(*at, "0123456789");
-    long long number = 0;
-    if (size == 0 || size > digits) return -1;
-    for (; size > 0; size--) number = number * 10 + *(*at)++ - '0';
-    return number;
-}
-
-/* Reads seconds with a fraction, to microseconds, and moves on behind it; returns -1 if there is
- * none. */
+/* As take_number, but reads seconds with a fraction, to microseconds. */
 static long long take_time(const char **at) {
     long long time = take_number(at, SECOND_DIGITS);
     if (time == -1 || *(*at)++ != '.' || !isdigit((unsigned char)**at)) return -1;
@@ -168,7 +159,8 @@ int descriptor_of(const struct call *call) {
 struct ports find_ports(const char *text) {
     int port[2] = {0, 0};
     text += strspn(text, "0123456789");
-    for (int i = 0; i < 2 && (i > 0 || strncmp(text, "<TCP", 4) == 0); i++) {
+    if (strncmp(text, "<TCP", 4) != 0) return (struct ports){0, 0};
+    for (int i = 0; i < 2 && *text; i++) {
         const char *colon = NULL;
         for (text++; *text && *text != '>'; text++)
             if (*text == ':' && isdigit((unsigned char)text[1])) colon = text + 1;
@@ -325,27 +317,29 @@ static bool read_call(struct reader *r, char *line, struct moment moment) {
 
 /* Reads "<... accept resumed>) = 4 <0.000012>". Without its beginning it is left out. */
 static bool read_resumed(struct reader *r, char *line, struct moment moment) {
+    static const char RESUMED[] = "resumed>";
     struct traced *process = &r->traced[moment.process];
     char *name = line + strlen("<... "), *space = strchr(name, ' ');
-    char *rest = strstr(name, "resumed>");
+    char *rest = strstr(name, RESUMED);
     if (!space || !rest) return false;
     *space = '\0';
     moment.call = process->unfinished;
     if (moment.call == NONE || r->calls[moment.call].name != find_name(name)) return true;
     struct call *call = &r->calls[moment.call];
-    struct span parts[] = {{call->text, strlen(call->text)}, {rest + 8, strlen(rest + 8)}};
-    char *joined = malloc(parts[0].size + parts[1].size + 1);
+    rest += sizeof RESUMED - 1;
+    size_t size = strlen(call->text) + strlen(rest);
+    char *joined = malloc(size + 1);
     if (!joined) {
         r->error = errno;
         return true;
     }
-    memcpy(joined, parts[0].at, parts[0].size);
-    memcpy(joined + parts[0].size, parts[1].at, parts[1].size + 1);
-    const char *text = keep(r, joined, parts[0].size + parts[1].size);
+    (void)snprintf(joined, size + 1, "%s%s", call->text, rest);
+    const char *text = keep(r, joined, size);
     free(joined);
-    if (!find_result(text)) return false;
+    const char *result = find_result(text);
+    if (!result) return false;
     call->text = text;
-    call->result = find_result(text);
+    call->result = result;
     process->unfinished = NONE;
     moment.kind = LEAVE;
     add_moment(r, moment);

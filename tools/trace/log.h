@@ -6,6 +6,7 @@
 #define LOG_H
 
 #include "rows.h"
+#include "text.h"
 
 enum { NONE = -1, PROCESSES_MAX = 10000, SIGNALS_MAX = 32, DEPTH_MAX = 16, DESCRIPTORS_MAX = 4096 };
 enum { PID_DIGITS = 9 };
@@ -43,8 +44,7 @@ struct name {
 /* A call in the trace. */
 struct call {
     const struct name *name;
-    const char
-        *text; /* what follows its opening parenthesis, unfinished and resumed lines joined */
+    const char *text; /* behind its opening parenthesis; unfinished and resumed lines joined */
     const char *result; /* what follows "= "; null: it never returns */
     int process; /* an index into reader.traced, like child */
     int child; /* the one that a fork made, or NONE */
@@ -145,9 +145,6 @@ struct span {
     const char *at;
     size_t size;
 };
-
-/* Reads a number of at most so many digits and moves on behind it; returns -1 if there is none. */
-long long take_number(const char **at, size_t digits);
 
 /* Returns the end of the string that begins at a quotation mark: the closing one, or the NUL. */
 const char *end_of_string(const char *at);

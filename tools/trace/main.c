@@ -2,15 +2,16 @@
  * trace: from strace's output to rows, and from rows to counts, words and pictures. README.md,
  * beside this file, has the format of rows; trace -h lists the commands.
  *
- * Nothing is written before all has been read and understood.
+ * Nothing is written before all has been read and understood; whether all could be written is asked
+ * at the end, by flush.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "draw.h"
 #include "read.h"
+#include "story.h"
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,15 +57,13 @@ static struct rows load(const char *name) {
     bool is_stdin = strcmp(name, "-") == 0;
     FILE *file = is_stdin ? stdin : fopen(name, "r");
     if (!file) {
-        (void)snprintf(message, sizeof message, "%s: %s", name,
-                       strerror(errno)); /* too long: cut */
+        rows_fail(message, sizeof message, name, strerror(errno));
         die(message);
     }
     if (rows_read(file, name, &rows, message, sizeof message) == -1) die(message);
     if (!is_stdin) (void)fclose(file); /* it was only read */
     if (rows_check(&rows, message, sizeof message) == -1) {
-        fprintf(stderr, "trace: %s: ", name);
-        fprintf(stderr, "%s\n", message);
+        fprintf(stderr, "trace: %s: %s\n", name, message);
         exit(EXIT_FAILURE);
     }
     return rows;
@@ -74,24 +73,16 @@ static struct rows load(const char *name) {
 
 static void print_counts(const struct rows *rows) {
     struct counts counts = {.children = 0}, last = counts;
-    if (printf("# time\tchildren\tzombies\tdescriptors\n") < 0) return; /* flush tells */
+    printf("# time\tchildren\tzombies\tdescriptors\n");
     for (size_t i = 0; i < rows->count; i++) {
         rows_count(rows, &rows->row[i], &counts);
         if (i > 0 && i < rows->count - 1 && counts.children == last.children &&
             counts.zombies == last.zombies && counts.descriptors == last.descriptors)
             continue;
         last = counts;
-        if (printf("%lld\t%d\t%d\t%d\n", rows->row[i].time, counts.children, counts.zombies,
-                   counts.descriptors) < 0)
-            return;
+        printf("%lld\t%d\t%d\t%d\n", rows->row[i].time, counts.children, counts.zombies,
+               counts.descriptors);
     }
-}
-
-/* Returns the counts at the end. */
-static struct counts count_all(const struct rows *rows) {
-    struct counts counts = {.children = 0};
-    for (size_t i = 0; i < rows->count; i++) rows_count(rows, &rows->row[i], &counts);
-    return counts;
 }
 
 /* Prints "3 children ended, "; words is a singular, a slash and a plural. */
@@ -107,14 +98,11 @@ static void print_end(const struct rows *rows) {
     const struct row *failed = NULL;
     for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->row[i];
-        if (row->process == NOBODY || rows->processes[row->process].kind != KIND_SERVER) continue;
-        if (row->event == EVENT_RETURN && *row->result == 'E') failed = row;
-        if (row->event != EVENT_EXIT) continue;
+        if (!rows_is_by(rows, row, KIND_SERVER)) continue;
+        if (row->event == EVENT_RETURN && is_error(row->result)) failed = row;
+        if (row->event != EVENT_EXIT || !ends_by_itself(row)) continue;
         if (strcmp(row->name, "exit") != 0) {
-            bool from_outside = strcmp(row->name, "SIGTERM") == 0 ||
-                                strcmp(row->name, "SIGKILL") == 0 ||
-                                strcmp(row->name, "SIGINT") == 0;
-            if (!from_outside) printf(", the server was ended by %s", row->name);
+            printf(", the server was ended by %s", row->name);
             continue;
         }
         printf(", the server ended with status %s", *row->result ? row->result : "unknown");
@@ -127,7 +115,7 @@ static void print_end(const struct rows *rows) {
 static bool has_handler(const struct rows *rows) {
     for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->row[i];
-        if (row->process != NOBODY && rows->processes[row->process].kind == KIND_SERVER &&
+        if (rows_is_by(rows, row, KIND_SERVER) &&
             (row->event == EVENT_SIGNAL || row->event == EVENT_LOST) &&
             strcmp(row->name, "SIGCHLD") == 0)
             return true;
@@ -136,7 +124,7 @@ static bool has_handler(const struct rows *rows) {
 }
 
 static void print_summary(const struct rows *rows) {
-    struct counts counts = count_all(rows);
+    struct counts counts = rows_count_all(rows);
     int pending = counts.ended - counts.signals - counts.lost;
     print_number(counts.ended, "child/children", " ended, ");
     if (counts.children > 0) print_number(counts.children, "child/children", " alive, ");
@@ -226,14 +214,14 @@ static void print_sequences(const struct rows *rows) {
 }
 
 static void print_story(const struct rows *rows) {
-    int numbers[KIND_CLIENT + 1] = {0};
+    int numbers[KINDS] = {0};
     for (int i = 0; i < rows->process_count; i++) numbers[rows->processes[i].kind]++;
     if (numbers[KIND_CHILD] <= FEW_CHILDREN) {
         print_sequences(rows);
         return;
     }
     printf("%d children, %d clients, zombies: %s", numbers[KIND_CHILD], numbers[KIND_CLIENT],
-           count_all(rows).zombies > 0 ? "some" : "none");
+           rows_count_all(rows).zombies > 0 ? "some" : "none");
     print_end(rows);
     printf("\n");
 }

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct legend LEGEND[MARKS] = {
+/* What an entry looks like, by its classes, and what the legend says of it. */
+static const struct {
+    const char *classes, *text;
+} LEGEND[MARKS] = {
     [MARK_ACCEPT] = {"bar accept", "accept: waits for a client"},
     [MARK_RECV] = {"bar recv", "recv: waits for data"},
     [MARK_SLEEP] = {"bar sleep", "sleeps"},
@@ -60,9 +63,9 @@ void put_patterned(struct picture *p, double x, double y, double width, double h
     else svg_put(&p->svg, "fill=\"url(#%s-%s)\"/>", p->svg.prefix, pattern);
 }
 
-void put_head(struct picture *p, double x, double y, double up) {
+void put_head(struct picture *p, double x, double y, double down) {
     svg_put(&p->svg, "<path class=\"head\" d=\"M%.1f %.1fl%.1f %.1fh%.1fz\"/>", x, y, -ARROW,
-            -up * ARROW * 1.6, 2 * ARROW);
+            -down * ARROW * 1.6, 2 * ARROW);
 }
 
 void put_cross(struct picture *p, double x, double y, double size) {

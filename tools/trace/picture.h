@@ -41,12 +41,6 @@ enum mark {
     MARK_NONE = MARKS
 };
 
-/* Their classes, and what the legend says of them. */
-struct legend {
-    const char *classes, *text;
-};
-extern const struct legend LEGEND[MARKS];
-
 /* A label above the server's lane. */
 struct note {
     size_t row;
@@ -95,8 +89,8 @@ void put_patterned(struct picture *p, double x, double y, double width, double h
 
 void put_cross(struct picture *p, double x, double y, double size);
 
-/* Draws the head of an arrow whose point is at x, y; up is -1 if it points upwards, 1 if down. */
-void put_head(struct picture *p, double x, double y, double up);
+/* Draws the head of an arrow whose point is at x, y; down is 1 if it points downwards, -1 if up. */
+void put_head(struct picture *p, double x, double y, double down);
 
 /* Returns the row until which a process is drawn as running. */
 size_t last_row(const struct picture *p, int process);

@@ -107,8 +107,6 @@ static void survey(struct reader *r) {
 
 /* ---- Third pass: moments to rows ---- */
 
-static const char *const KIND_NAMES[] = {"server", "child", "client"};
-
 /* Returns a row of a process with nothing else in it yet. */
 static struct row blank(int process, enum event event, const char *name) {
     return (struct row){.process = process,
@@ -426,8 +424,8 @@ static bool is_shown(const struct reader *r, const struct call *call) {
     default:
         if (!is_on_descriptor(call)) return false;
         if (find_descriptor(process, descriptor_of(call))) return true;
-        return !is_client && call->result &&
-               strstr(call->result, "EBADF"); /* else: opened unseen */
+        /* what fails so was not opened unseen */
+        return !is_client && call->result && strstr(call->result, "EBADF");
     }
 }
 
@@ -470,8 +468,7 @@ static void enter_call(struct reader *r, int index) {
         process->interrupted = false;
         return;
     }
-    return_from(r, call->process, "",
-                ""); /* if it is in another, the trace does not have its return */
+    return_from(r, call->process, "", ""); /* of one whose return the trace does not have */
     if (call->name->what == SIGRETURN && process->depth > 0)
         add(r, blank(call->process, EVENT_HANDLED, process->handled[--process->depth]));
     if (!is_shown(r, call)) return;
@@ -687,8 +684,11 @@ int trace_read(char *const *logs, int count, struct rows *rows, char *message,
         if (r.error) status = rows_fail(message, message_size, logs[0], explain(r.error));
     }
     char wrong[MESSAGE_SIZE];
-    if (status == 0 && rows_check(rows, wrong, sizeof wrong) == -1)
-        status = rows_fail(message, message_size, logs[0], wrong);
+    if (status == 0 && rows_check(rows, wrong, sizeof wrong) == -1) {
+        (void)snprintf(message, message_size, "%s: the trace contradicts itself: %s", logs[0],
+                       wrong); /* too long: cut */
+        status = -1;
+    }
     free_reader(&r);
     if (status == -1) rows_free(rows);
     return status;

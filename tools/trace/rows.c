@@ -3,8 +3,8 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "rows.h"
+#include "text.h"
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,7 @@ const char *const EVENT_NAMES[EVENTS] = {
     [EVENT_STOP] = "stop",     [EVENT_CONTINUE] = "continue", [EVENT_EXIT] = "exit",
     [EVENT_REAP] = "reap",     [EVENT_END] = "end",
 };
-static const char *const KIND_NAMES[] = {"server", "child", "client"};
+const char *const KIND_NAMES[KINDS] = {"server", "child", "client"};
 
 /* ---- Memory ---- */
 
@@ -105,9 +105,8 @@ int rows_fail(char *error, size_t size, const char *name, const char *wrong) {
 
 /* Reads a number of digits alone, at most so many of them; returns -1 if it is none. */
 static long long parse_number(const char *text, size_t digits) {
-    size_t size = strlen(text);
-    if (size == 0 || size > digits || strspn(text, "0123456789") != size) return -1;
-    return strtoll(text, NULL, 10);
+    long long number = take_number(&text, digits);
+    return *text ? -1 : number;
 }
 
 /* A process by its name: its kind and number; processes sort by that. -1 if it is no such name. */
@@ -175,21 +174,12 @@ int rows_index(struct rows *rows) {
         process->name = rows_keep(rows, name, (size_t)size);
         if (!process->name) return -1;
         process->parent = NOBODY;
-        process->begin = process->exit = process->reaped = -1;
     }
     for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->row[i];
         rows->end = row->time;
-        if (row->process == NOBODY) continue;
-        struct process *process = &rows->processes[row->process];
-        struct process *other = row->other == NOBODY ? NULL : &rows->processes[row->other];
-        if (row->event == EVENT_BEGIN) process->begin = row->time;
-        if (row->event == EVENT_EXIT) process->exit = row->time;
-        if (row->event == EVENT_REAP && other) other->reaped = row->time;
-        if (row->event == EVENT_FORK && other) {
-            other->begin = row->time;
-            other->parent = row->process;
-        }
+        if (row->event == EVENT_FORK && row->other != NOBODY)
+            rows->processes[row->other].parent = row->process;
     }
     return 0;
 }
@@ -209,30 +199,10 @@ static int split(char *line, const char *field[FIELDS]) {
     return count;
 }
 
-/* Returns how many bytes a character has in UTF-8; 0 if it is none, or a control character. */
-static size_t measure(const unsigned char *at, size_t room) {
-    static const struct {
-        unsigned char first, last, low, high; /* of the first byte and of the second */
-        size_t size;
-    } FORMS[] = {{0x20, 0x7e, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2},
-                 {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-                 {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-                 {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
-                 {0xf4, 0xf4, 0x80, 0x8f, 4}, {'\t', '\t', 0, 0, 1}};
-    size_t form = 0, more = 2;
-    while (form < sizeof FORMS / sizeof *FORMS &&
-           (*at < FORMS[form].first || *at > FORMS[form].last))
-        form++;
-    if (form == sizeof FORMS / sizeof *FORMS || FORMS[form].size > room) return 0;
-    if (FORMS[form].size > 1 && (at[1] < FORMS[form].low || at[1] > FORMS[form].high)) return 0;
-    while (more < FORMS[form].size && (at[more] & 0xc0) == 0x80) more++;
-    return more < FORMS[form].size ? 0 : FORMS[form].size;
-}
-
 /* Tells whether a line is UTF-8 without control characters, tabs aside. */
 static bool is_text(const char *line, size_t size) {
     for (size_t more; size > 0; line += more, size -= more) {
-        more = measure((const unsigned char *)line, size);
+        more = *line == '\t' ? 1 : utf8_size(line, size);
         if (more == 0) return false;
     }
     return true;
@@ -334,8 +304,12 @@ static bool is_end_signal(const struct row *row) {
            (strcmp(row->result, "exited") == 0 || strcmp(row->result, "killed") == 0);
 }
 
+bool rows_is_by(const struct rows *rows, const struct row *row, enum kind kind) {
+    return row->process != NOBODY && rows->processes[row->process].kind == kind;
+}
+
 void rows_count(const struct rows *rows, const struct row *row, struct counts *counts) {
-    bool by_server = row->process != NOBODY && rows->processes[row->process].kind == KIND_SERVER;
+    bool by_server = rows_is_by(rows, row, KIND_SERVER);
     if (by_server && row->event == EVENT_OPEN) counts->descriptors++;
     if (by_server && row->event == EVENT_CLOSE) counts->descriptors--;
     if (counts->over) return;
@@ -353,6 +327,12 @@ void rows_count(const struct rows *rows, const struct row *row, struct counts *c
     counts->reaped += row->event == EVENT_REAP;
     counts->signals += is_end_signal(row);
     counts->lost += row->event == EVENT_LOST;
+}
+
+struct counts rows_count_all(const struct rows *rows) {
+    struct counts counts = {.children = 0};
+    for (size_t i = 0; i < rows->count; i++) rows_count(rows, &rows->row[i], &counts);
+    return counts;
 }
 
 /* ---- Checking ---- */

@@ -41,15 +41,13 @@ struct row {
     const char *text;
 };
 
-enum kind { KIND_SERVER, KIND_CHILD, KIND_CLIENT };
+enum kind { KIND_SERVER, KIND_CHILD, KIND_CLIENT, KINDS };
 
-/* A process, and what becomes of it in these rows. Times in microseconds; -1: it never happens. */
 struct process {
     const char *name; /* "server", "child1", "client1" ... */
     enum kind kind;
     int number; /* the 1 of child1; 0 for the server */
     int parent; /* an index into rows.processes, or NOBODY */
-    long long begin, exit, reaped;
 };
 
 struct rows {
@@ -92,10 +90,16 @@ int rows_check(const struct rows *rows, char *error, size_t error_size);
  */
 void rows_count(const struct rows *rows, const struct row *row, struct counts *counts);
 
+/* Returns the counts after the last row. */
+struct counts rows_count_all(const struct rows *rows);
+
+/* Tells whether a row is a process's of this kind; that of the end is nobody's. */
+bool rows_is_by(const struct rows *rows, const struct row *row, enum kind kind);
+
 void rows_free(struct rows *rows);
 
-/* The name of an event in column 3. */
-extern const char *const EVENT_NAMES[EVENTS];
+/* The name of an event in column 3; of a kind, without its number, in column 2. */
+extern const char *const EVENT_NAMES[EVENTS], *const KIND_NAMES[KINDS];
 
 /* ---- For those who make rows ---- */
 
@@ -115,8 +119,8 @@ char *rows_keep(struct rows *rows, const char *text, size_t size);
 int rows_add(struct rows *rows, const struct row *row);
 
 /*
- * Fills in what follows from the rows and the kinds and numbers of the processes: their names,
- * times and parents, and the end. Returns 0, or -1 with errno set.
+ * Fills in what follows from the rows and the kinds and numbers of the processes: their names
+ * and parents, and the end. Returns 0, or -1 with errno set.
  */
 int rows_index(struct rows *rows);
 

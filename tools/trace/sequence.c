@@ -33,16 +33,6 @@ static double column(const struct rows *rows, int process) {
     return PAGE_MARGIN + ROOM_AT_SIDES + width * process / gaps;
 }
 
-/* Returns the row in which the call of this row returns, or the process ends; NO_ROW if neither. */
-static size_t find_return(const struct rows *rows, size_t call) {
-    for (size_t i = call + 1; i < rows->count; i++) {
-        const struct row *row = &rows->row[i];
-        if (row->process != rows->row[call].process) continue;
-        if (row->event == EVENT_RETURN || row->event == EVENT_EXIT) return i;
-    }
-    return NO_ROW;
-}
-
 /* Tells whether a call may wait for others, and has: they have made a call before it returned, or
  * it is in it to its process's end. What little time other calls take is not shown. */
 static bool has_waited(const struct rows *rows, size_t call, size_t back) {

@@ -71,6 +71,22 @@ bool is_error(const char *result) {
     return result[0] == 'E' && result[1] >= 'A' && result[1] <= 'Z';
 }
 
+bool ends_by_itself(const struct row *exit) {
+    static const char *const FROM_OUTSIDE[] = {"SIGTERM", "SIGINT", "SIGKILL"};
+    for (size_t i = 0; i < sizeof FROM_OUTSIDE / sizeof *FROM_OUTSIDE; i++)
+        if (strcmp(exit->name, FROM_OUTSIDE[i]) == 0) return false;
+    return true;
+}
+
+size_t find_return(const struct rows *rows, size_t call) {
+    for (size_t i = call + 1; i < rows->count; i++) {
+        const struct row *row = &rows->row[i];
+        if (row->process != rows->row[call].process) continue;
+        if (row->event == EVENT_RETURN || row->event == EVENT_EXIT) return i;
+    }
+    return NO_ROW;
+}
+
 /* ---- Words ---- */
 
 /* Appends to a text of this size like printf, as far as there is room. */
@@ -78,9 +94,8 @@ bool is_error(const char *result) {
     ((void)snprintf((text) + strlen(text), (size)-strlen(text), __VA_ARGS__))
 
 void say_name(const struct rows *rows, int process, char *text, size_t size) {
-    static const char *const KINDS[] = {"server", "child", "client"};
     const struct process *p = &rows->processes[process];
-    (void)snprintf(text, size, "%s", KINDS[p->kind]);
+    (void)snprintf(text, size, "%s", KIND_NAMES[p->kind]);
     if (p->kind != KIND_SERVER) add(text, size, " %d", p->number);
 }
 
@@ -137,8 +152,7 @@ bool is_worth_telling(const struct rows *rows, size_t i) {
     case EVENT_CALL:
     case EVENT_HANDLED:
     case EVENT_BEGIN: return false;
-    case EVENT_RETURN:
-        return is_error(row->result) && rows->processes[row->process].kind == KIND_SERVER;
+    case EVENT_RETURN: return is_error(row->result) && rows_is_by(rows, row, KIND_SERVER);
     default: return true;
     }
 }
@@ -166,8 +180,8 @@ static void say_leaks(const struct rows *rows, char *text, size_t size) {
     int leaks = 0;
     for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->row[i];
-        if (row->event == EVENT_OPEN && row->process != NOBODY &&
-            rows->processes[row->process].kind == KIND_SERVER && find_leak(rows, i) != NO_ROW)
+        if (row->event == EVENT_OPEN && rows_is_by(rows, row, KIND_SERVER) &&
+            find_leak(rows, i) != NO_ROW)
             leaks++;
     }
     if (leaks == 0) return;
@@ -181,9 +195,10 @@ static void say_death(const struct rows *rows, char *text, size_t size) {
     const char *error = "";
     for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->row[i];
-        if (row->process == NOBODY || rows->processes[row->process].kind != KIND_SERVER) continue;
+        if (!rows_is_by(rows, row, KIND_SERVER)) continue;
         if (row->event == EVENT_RETURN && is_error(row->result)) error = row->result;
-        if (row->event != EVENT_EXIT || strcmp(row->name, "exit") != 0) continue;
+        if (row->event != EVENT_EXIT || !ends_by_itself(row)) continue;
+        if (strcmp(row->name, "exit") != 0) error = row->name;
         add(text, size, *text ? " The server dies" : "The server dies");
         if (*error) add(text, size, " of %s", error);
         add(text, size, ".");
@@ -225,8 +240,7 @@ static void say_clients(const struct rows *rows, char *text, size_t size) {
 }
 
 void say_what_is_seen(const struct rows *rows, char *text, size_t size) {
-    struct counts counts = {0};
-    for (size_t i = 0; i < rows->count; i++) rows_count(rows, &rows->row[i], &counts);
+    struct counts counts = rows_count_all(rows);
     *text = '\0';
     say_children(&counts, text, size);
     say_leaks(rows, text, size);

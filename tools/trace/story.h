@@ -30,6 +30,12 @@ size_t find_accept(const struct rows *rows, int connection);
  */
 size_t find_leak(const struct rows *rows, size_t open);
 
+/* Returns the row in which the call of this row returns, or its process ends; NO_ROW if neither. */
+size_t find_return(const struct rows *rows, size_t call);
+
+/* Tells whether the exit of a server is its own doing, not that of whoever ended the experiment. */
+bool ends_by_itself(const struct row *exit);
+
 /* Tells whether a result is the name of an error. */
 bool is_error(const char *result);
 

@@ -2,6 +2,7 @@
  * Writing SVG: text escaped, widths estimated, the colours for light and dark paper. See svg.h.
  */
 #include "svg.h"
+#include "text.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -12,26 +13,10 @@ void svg_check(struct svg *svg, int written) {
     if (written < 0 && !svg->error) svg->error = errno ? errno : EIO;
 }
 
-/* Returns how many bytes the character of UTF-8 at text has, or 0 if it is none that XML knows. */
-static size_t utf8_size(const char *text) {
-    unsigned char first = (unsigned char)text[0];
-    size_t size = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 0;
-    unsigned long code = size > 1 ? first & (0xFFU >> (size + 1)) : first;
-    if (size == 1) return first >= ' ' && first != 0x7F;
-    for (size_t i = 1; i < size; i++) {
-        if (((unsigned char)text[i] & 0xC0) != 0x80) return 0;
-        code = code << 6 | ((unsigned char)text[i] & 0x3F);
-    }
-    if (size == 3 && (code < 0x800 || (code >= 0xD800 && code < 0xE000) || code >= 0xFFFE))
-        return 0;
-    if (size == 4 && (code < 0x10000 || code > 0x10FFFF)) return 0;
-    return size;
-}
-
 /* Writes so many bytes of text as XML. */
 static void put_escaped(struct svg *svg, const char *text, size_t size) {
     for (const char *end = text + size; text < end;) {
-        size_t length = utf8_size(text);
+        size_t length = utf8_size(text, (size_t)(end - text));
         switch (*text) {
         case '&': svg_put(svg, "&amp;"); break;
         case '<': svg_put(svg, "&lt;"); break;
@@ -135,7 +120,8 @@ static const struct {
     {".fork", "stroke:#566069;fill:#566069", "stroke:#a9b2bb;fill:#a9b2bb"},
     {".cross", "stroke:#b83a00", "stroke:#ff8a4c"},
     {".stopped", "fill:#1c2126;stroke:#1c2126", "fill:#e8eaec;stroke:#e8eaec"},
-    {".zombie .solid,.leak.solid", "fill:#c44e00;stroke:none", "fill:#ff8a4c;stroke:none"},
+    {".zombie .solid", "fill:#c44e00;stroke:none", "fill:#ff8a4c;stroke:none"},
+    {".leak .solid", "fill:#c44e00;stroke:none", "fill:#ff8a4c;stroke:none"},
     {".lost .line", "stroke:#6a3fa0", "stroke:#bda0f5"},
     {".cursor", "stroke:#1c2126", "stroke:#e8eaec"},
     {".squeeze", "stroke:#566069", "stroke:#a9b2bb"},
@@ -150,7 +136,8 @@ static const struct {
     {".c5", "fill:#b9c2cb;stroke:#566069", "fill:#4a545e;stroke:#cfd6dd"},
 };
 
-/* What they look like on any paper. */
+/* What they look like on any paper. (Of a list of selectors only the first would be the picture's
+ * own.) */
 static const char *const COMMON[] = {
     "text{font-size:18px;stroke:none;fill-opacity:1}",
     ".title{font-size:24px;font-weight:700}",
@@ -158,16 +145,15 @@ static const char *const COMMON[] = {
     ".code{font-family:ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace}",
     ".halo{paint-order:stroke;stroke-width:6px;stroke-linejoin:round}",
     ".strong{font-weight:700}",
-    ".solid-line{fill:none;stroke-width:1.8}",
     ".bad{font-weight:600}",
-    ".number{font-variant-numeric:tabular-nums}",
     ".bar{stroke-width:1.2}",
     ".run{stroke-width:3.5;fill:none}",
     ".grid{stroke-width:1;fill:none}",
     ".zombie{fill:none;stroke-width:1.4}",
     ".hatch{stroke-width:3}",
     ".line{fill:none;stroke-width:1.6}",
-    ".sign .line,.lost .line{stroke-dasharray:6 3}",
+    ".sign .line{stroke-dasharray:6 3}",
+    ".lost .line{stroke-dasharray:6 3}",
     ".reap .line{stroke-width:2.2}",
     ".head{stroke:none}",
     ".cross{fill:none;stroke-width:3.4;stroke-linecap:round}",
@@ -185,7 +171,7 @@ enum { COMMON_COUNT = sizeof COMMON / sizeof COMMON[0] };
 
 /* Writes all rules for light or dark paper. All ids are within the picture's own, so that nothing
  * else on a page changes; before comes in front of that. */
-static void put_rules(struct svg *svg, const char *before, int dark) {
+static void put_rules(struct svg *svg, const char *before, bool dark) {
     for (int i = 0; i < RULE_COUNT; i++)
         svg_put(svg, "%s#%s-all %s{%s}\n", before, svg->prefix, RULES[i].selector,
                 dark ? RULES[i].dark : RULES[i].light);
@@ -202,11 +188,11 @@ void svg_begin(struct svg *svg, double height) {
 void svg_style(struct svg *svg, double height) {
     svg_put(svg, "<style>\n#%s-all text{font-family:" FONTS "}\n", svg->prefix);
     for (int i = 0; i < COMMON_COUNT; i++) svg_put(svg, "#%s-all %s\n", svg->prefix, COMMON[i]);
-    put_rules(svg, "", 0);
+    put_rules(svg, "", false);
     svg_put(svg, "@media (prefers-color-scheme:dark){\n");
-    put_rules(svg, ":root:not([data-theme=light]) ", 1);
+    put_rules(svg, ":root:not([data-theme=light]) ", true);
     svg_put(svg, "}\n");
-    put_rules(svg, ":root[data-theme=dark] ", 1);
+    put_rules(svg, ":root[data-theme=dark] ", true);
     svg_put(svg, "</style>\n<defs>");
     svg_put(svg,
             "<pattern id=\"%s-zombie\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" "
