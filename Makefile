@@ -63,13 +63,13 @@ test-book: book ## Read the book in a real browser, every page of it, and find w
 diff-%: ## Show what is new from one stage to another: make diff-3-4, make diff-5-eintr.
 	@tools/diff $(foreach stage,$(subst -, ,$*),'$(stage)')
 
-deps: ## Install what all targets but these two need; on other systems than Debian and Ubuntu, name it.
+deps: ## Install what the targets need, lint and test-book aside; if this is not Debian or Ubuntu, name it.
 	@tools/deps test
 
-deps-browser: ## Install what test-book needs, likewise.
+deps-browser: ## Install the browser for test-book, likewise.
 	@tools/deps browser
 
-deps-lint: ## Install what lint needs, likewise.
+deps-lint: ## Install the tools for lint, likewise.
 	@tools/deps lint
 
 lint: ## Look for faults with gcc, clang, clang-tidy, cppcheck, shellcheck and clang-format.
@@ -85,11 +85,14 @@ clean: ## Remove all that was built.
 	rm -rf build $(PROGRAMS)
 
 help: ## Say what each target does.
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "A-B", $$1); printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "A-B", $$1); printf "make %-13s %s\n", $$1, $$2 }' Makefile
+
+# In whose name something is missing: the target that was typed.
+WHO := $(or $(firstword $(MAKECMDGOALS)),make)
 
 .PHONY: needs
 needs:
-	@tools/deps check
+	@tools/deps check $(WHO)
 
 # What was built with other flags is built again: this file changes only when they do.
 FLAGS := $(BUILD)/flags
@@ -112,7 +115,7 @@ $(TRACE): $(wildcard tools/trace/*.[ch]) $(FLAGS)
 	$(COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS) -lm
 
 $(WATCH): $(wildcard tools/watch/*.[ch]) $(FLAGS)
-	@tools/deps check cc ncurses
+	@tools/deps check $(WHO) cc ncurses
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS) -lncurses -ltinfo
 

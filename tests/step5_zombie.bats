@@ -133,7 +133,8 @@ are_gone() {
 # limit_processes: sets limited, a command prefix under which a server has at most 19 children. Root
 # is exempt from the limit, so root takes a user who has no process; anyone else takes a user
 # namespace, where the user's other processes do not count. Where neither can be, the 20th fork fails
-# because strace says so.
+# because strace says so. (SIGCHLD is blocked then: strace would see a fork that it interrupts, and
+# the kernel starts again, as two.)
 limit_processes() {
     local user=$((2000000 + BASHPID))
     if [ -z "${SERVER-}" ]; then
@@ -146,8 +147,9 @@ limit_processes() {
     if ((EUID == 0)) && ! pgrep -U "$user" >/dev/null && can_start "${limited[@]}"; then return; fi
     limited=(unshare -U prlimit --nproc=20)
     if ((EUID != 0)) && can_start "${limited[@]}"; then return; fi
-    limited=(strace -D -f -qq -o /dev/null -e 'inject=clone,?clone3,?fork,?vfork:error=EAGAIN:when=20')
-    if strace -o /dev/null true; then return; fi
+    limited=(strace -D -f -qq -o /dev/null -e 'inject=clone,?clone3,?fork,?vfork:error=EAGAIN:when=20'
+        env --block-signal=CHLD)
+    if strace -o /dev/null env --block-signal=CHLD true; then return; fi
     skip "no way to limit the processes here: setpriv, unshare and strace all fail"
 }
 

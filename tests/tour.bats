@@ -99,7 +99,7 @@ clients_run() {
     for tool in bash env make cc mkdir dirname cmp echo sh; do
         ln -s "$(command -v "$tool")" "$LAB_DIR/bin/$tool"
     done
-    run env PATH="$LAB_DIR/bin" tools/deps check
+    run env PATH="$LAB_DIR/bin" tools/deps check test
     expect "the status" 2 "$status" tools/deps
     expect_match "what it says" '^test: missing: bats .*curl ss ps .*\. Type: make deps$' "$output" tools/deps
 }
