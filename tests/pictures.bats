@@ -97,9 +97,54 @@ without() {
 @test "picture: with ARGS the client makes the reader's own experiment" {
     ARGS="-c 4" picture 7
     expect "the status" 0 "$status" "$output"
-    expect "children" 4 "$(rows step7_waitpid fork)" "the rows"
-    expect "the title tells of it" 1 "$(grep -c '<title[^>]*>.*client -c 4' "$LAB_DIR/pictures/step7_waitpid.svg")" \
+    expect_match "what the tool says names the picture" 'pictures/step7_waitpid-yours\.svg: 4 children ended' "$output" \
+        "main in tools/picture"
+    expect "children" 4 "$(rows step7_waitpid-yours fork)" "the rows"
+    expect "the title tells of it" 1 "$(grep -c '<title[^>]*>.*client -c 4' "$LAB_DIR/pictures/step7_waitpid-yours.svg")" \
         "title_of in tools/picture"
+    expect "pictures in the name of the stage itself" 0 "$(find "$LAB_DIR/pictures" -name 'step7_waitpid[-.]*' ! -name '*-yours*' | wc -l)" \
+        "YOURS in tools/picture"
+}
+
+@test "picture: with SERVER another server is drawn, under a name of its own" {
+    SERVER=$BIN/step7_waitpid/server picture 5
+    expect "the status" 0 "$status" "$output"
+    expect_match "what the tool says names the picture" 'pictures/step5_zombie-yours\.svg: 5 children ended' "$output" \
+        "main in tools/picture"
+    expect "children reaped" 5 "$(rows step5_zombie-yours reap)" "the rows"
+    [ ! -e "$LAB_DIR/pictures/step5_zombie.svg" ] ||
+        report "step 5's own picture" "not drawn, or as it was" "drawn anew" "YOURS in tools/picture"
+}
+
+@test "picture: what the client says of ARGS that it does not take is told" {
+    ARGS=--nonsense picture 3
+    expect "the status" 1 "$status" "$output"
+    expect_match "what it says" "^picture: the client does not take ARGS: client: .*--nonsense" "$output" \
+        "await_client in tools/picture"
+    expect "pictures drawn" 0 "$(find "$LAB_DIR/pictures" -name '*.svg' | wc -l)" "await_client in tools/picture"
+}
+
+@test "picture: a SERVER that cannot be run is told before all else, in one line" {
+    : >"$LAB_DIR/plain"
+    while read -r program complaint; do
+        for step in 3 ''; do
+            SERVER=$program picture ${step:+"$step"}
+            expect "the status of SERVER=$program" 1 "$status" "$output"
+            expect "what it says" "picture: $complaint" "$output" "server_obstacle in tools/picture"
+        done
+    done <<END
+./none there is no program './none'
+no-such-program there is no program 'no-such-program'
+$LAB_DIR there is no program '$LAB_DIR'
+$LAB_DIR/plain '$LAB_DIR/plain' may not be executed: chmod +x $LAB_DIR/plain
+END
+}
+
+@test "picture: what it says of a run without children is what its clients see" {
+    picture 1
+    expect "the status" 0 "$status" "$output"
+    expect_match "what it says" 'step1_iterative.svg: One client at a time: client 2 waits [0-9.]+ m?s to be accepted\.$' \
+        "$output" "trace summary"
 }
 
 @test "picture: what is shown is drawn from the rows that lie beside it" {
@@ -174,10 +219,12 @@ without() {
 }
 
 @test "picture: where strace may not trace, it says so, and what helps" {
-    strange_tool strace 'echo "strace: test_ptrace_get_syscall_info: PTRACE_TRACEME: Operation not permitted" >&2; exit 1'
+    # its first line has the reason; the others follow from that
+    strange_tool strace 'echo "strace: test_ptrace_get_syscall_info: PTRACE_TRACEME: Operation not permitted" >&2
+        echo "strace: detach: waitpid(7): No child processes" >&2; exit 1'
     picture 5
     expect "the status" 1 "$status" "$output"
-    expect_match "what it says" '^picture: strace may not trace here .*--cap-add=SYS_PTRACE$' "$output" "obstacle in tools/picture"
+    expect_match "what it says" '^picture: strace may not trace here \(Operation not permitted\)\. .*--cap-add=SYS_PTRACE$' "$output" "obstacle in tools/picture"
 }
 
 @test "picture: an empty trace is told, with the file's name" {

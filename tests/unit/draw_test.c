@@ -121,6 +121,39 @@ static void assert_near(double seen, double expected, const char *what, const ch
     "2500 child3 exit exit - - 0 -\n"                                                              \
     "9000 - end - - - - -\n"
 
+/* A connection whose child lives still when the server, which has kept it, finds no descriptor. */
+#define LIMIT                                                                                      \
+    SERVER                                                                                         \
+    "200 server return accept 3 listener 4 -\n"                                                    \
+    "200 server open accept 4 connection1 - -\n"                                                   \
+    "300 server fork fork - child1 - -\n"                                                          \
+    "400 server call accept 3 listener - -\n"                                                      \
+    "410 server return accept 3 listener EMFILE -\n"                                               \
+    "500 server close exit 4 connection1 - -\n"                                                    \
+    "500 server exit exit - - 1 -\n500 - end - - - - -\n"
+
+/* A child has ended, with a signal; another one lives. */
+#define PENDING                                                                                    \
+    SERVER                                                                                         \
+    "200 server fork fork - child1 - -\n"                                                          \
+    "300 server fork fork - child2 - -\n"                                                          \
+    "400 child1 exit exit - - 0 -\n"                                                               \
+    "410 server return accept 3 listener EINTR -\n"                                                \
+    "410 server signal SIGCHLD - child1 exited -\n"                                                \
+    "900 - end - - - - -\n"
+
+/* A client has its answer, and waits. Follows the rows of a server. */
+#define ANSWERED                                                                                   \
+    "1000 client1 begin - - - - -\n"                                                               \
+    "1100 client1 call connect 3 connection1 - -\n"                                                \
+    "1200 client1 return connect 3 connection1 0 -\n"                                              \
+    "90000 server return accept 3 listener 4 -\n"                                                  \
+    "90000 server open accept 4 connection1 - -\n"                                                 \
+    "90100 client1 call send 3 connection1 - GET\n"                                                \
+    "90200 client1 return send 3 connection1 3 -\n"                                                \
+    "95000 client1 call recv 3 connection1 - -\n"                                                  \
+    "95100 client1 return recv 3 connection1 9 Hello\n"
+
 /* ---- The axis ---- */
 
 /* Asserts that the axis never falls, begins at the left and ends at the right. */
@@ -306,11 +339,18 @@ Test(words, say_what_is_seen) {
     assert_seen(LOST, "2 children ended, 1 signal delivered, 1 lost, 1 reaped, 1 zombie left.");
     assert_seen(
         LEAK,
-        "3 children ended, none reaped, 3 zombies left. The server never closes its copies of 3 "
-        "connections.");
+        "The server never closes its copies of 3 connections. 3 children ended, none reaped, 3 "
+        "zombies left.");
+    assert_seen(LIMIT, "The server never closes its copy of the connection. The server dies of "
+                       "EMFILE: too many open files.");
     assert_seen(SERVER "900 server return accept 3 listener EMFILE -\n"
                        "950 server exit exit - - 1 -\n950 - end - - - - -\n",
-                "The server dies of EMFILE.");
+                "The server dies of EMFILE: too many open files.");
+    assert_seen(SERVER "900 server return accept 3 listener ECHILD -\n"
+                       "950 server exit exit - - 0 -\n950 - end - - - - -\n",
+                "The server ends by itself.");
+    assert_seen(SERVER "950 server exit exit - - 3 -\n950 - end - - - - -\n", "The server dies.");
+    assert_seen(PENDING, "1 child ended, 1 alive, 1 signal delivered, none reaped, 1 zombie left.");
     assert_seen(SERVER "900 - end - - - - -\n", "A server waits for clients.");
     assert_seen(SERVER "1000 client1 begin - - - - -\n2000 client2 begin - - - - -\n"
                        "501000 client1 exit exit - - 0 -\n2002000 client2 exit exit - - 0 -\n"
@@ -352,6 +392,30 @@ Test(picture, a_reaped_zombie_lasts_to_the_reap) {
     assert_near(x + width, x_of_row(picture, 12), "where the zombie ends",
                 "draw_zombie, find_lives");
     HAS(picture, "<g data-row=\"12\" class=\"reap\">", "draw_reap");
+    free(picture);
+}
+
+/* Something that happens later, so that what was before is drawn closer together. */
+#define LATER(time)                                                                                \
+    time "000 server stop SIGSTOP - - - -\n" time "500 server continue SIGCONT - - - -\n"
+
+Test(picture, a_tick_is_not_crossed_by_the_lines_of_later_reaps) {
+    char *picture = picture_of(
+        SERVER
+        "200 server fork fork - child1 - -\n300 server fork fork - child2 - -\n"
+        "1000 child1 exit exit - - 0 -\n1000 child2 exit exit - - 0 -\n"
+        "90000 server reap wait - child1 0 -\n90001 server reap wait - child2 0 -\n" LATER("100")
+            LATER("110") LATER("120") LATER("130") LATER("140") LATER("150") LATER("160")
+                LATER("170") LATER("180") LATER("190") "900000 - end - - - - -\n");
+    cr_assert(x_of_row(picture, 8) < x_of_row(picture, 7) + 20, "the test's own rows");
+    const char *line = strstr(picture, "<g data-row=\"7\" class=\"reap\">");
+    double tick = 0;
+    cr_assert(line, "expected the reap of row 7, seen none" LOOK "draw_reap");
+    cr_assert_eq(sscanf(strstr(line, " d=\""), " d=\"M%*f %*fV%*fM%lf", &tick), 1);
+    cr_assert(tick > x_of_row(picture, 8),
+              "expected the tick of child 1 to the right of %f, where "
+              "child 2 is reaped, seen %f" LOOK "tick_x",
+              x_of_row(picture, 8), tick);
     free(picture);
 }
 
@@ -418,6 +482,116 @@ Test(picture, a_client_waits_to_be_accepted) {
     free(picture);
 }
 
+Test(picture, a_client_that_sees_no_end_of_file_gives_up) {
+    char *picture = picture_of(SERVER ANSWERED "300000 client1 exit exit - - 0 -\n"
+                                               "99000000000 - end - - - - -\n");
+    HAS(picture, "<g data-row=\"12\" class=\"gives-up\">", "draw_giving_up");
+    HAS(picture, ">gives up: no end of file</text>", "draw_giving_up");
+    free(picture);
+    picture = picture_of(SERVER ANSWERED "200000 client1 call recv 3 connection1 - -\n"
+                                         "200100 client1 return recv 3 connection1 0 -\n"
+                                         "300000 client1 exit exit - - 0 -\n"
+                                         "900000 - end - - - - -\n");
+    HAS_NOT(picture, "gives up", "note_visit");
+    free(picture);
+    picture = picture_of(SERVER ANSWERED "200000 client1 call recv 3 connection1 - -\n"
+                                         "200100 client1 return recv 3 connection1 ECONNRESET -\n"
+                                         "300000 client1 exit exit - - 0 -\n"
+                                         "900000 - end - - - - -\n");
+    HAS_NOT(picture, "gives up", "note_visit");
+    free(picture);
+}
+
+Test(picture, what_a_client_waits_for_is_said_when_pointed_at) {
+    char *picture = picture_of(SERVER ANSWERED "300000 client1 exit exit - - 0 -\n"
+                                               "900000 - end - - - - -\n");
+    HAS(picture, "<title>1.1 ms: client 1 is not accepted yet</title>", "draw_phase");
+    HAS(picture, "<title>90 ms: client 1 waits for its answer</title>", "draw_phase");
+    free(picture);
+}
+
+Test(picture, a_silent_client_is_named_where_the_server_waits_for_it) {
+    char *picture = picture_of(
+        SERVER "200 server return accept 3 listener 4 -\n"
+               "200 server open accept 4 connection1 - -\n200 server call recv 4 connection1 - -\n"
+               "900000 server return recv 4 connection1 0 -\n900100 - end - - - - -\n");
+    HAS(picture, ">recv: client 1 is silent</text>", "is_silent");
+    HAS(picture, ">listening socket</text>", "say_object");
+    free(picture);
+    picture = picture_of(
+        SERVER "200 server return accept 3 listener 4 -\n"
+               "200 server open accept 4 connection1 - -\n200 server call recv 4 connection1 - -\n"
+               "300 server return recv 4 connection1 3 GET\n"
+               "400 server call recv 4 connection1 - -\n"
+               "900000 server return recv 4 connection1 0 -\n900100 - end - - - - -\n");
+    HAS_NOT(picture, "is silent", "is_silent");
+    free(picture);
+}
+
+Test(picture, a_sleep_of_no_time_is_none) {
+    static const char *const SECONDS[] = {"0", "1"};
+    for (int i = 0; i < 2; i++) {
+        char lines[1000], *picture;
+        (void)snprintf(lines, sizeof lines,
+                       SERVER "200 server return accept 3 listener 4 -\n"
+                              "300 server call sleep - - - %s\n"
+                              "900000 server return sleep - - 0 -\n900100 - end - - - - -\n",
+                       SECONDS[i]);
+        picture = picture_of(lines);
+        cr_assert_eq(strstr(picture, ">sleeps</text>") != NULL, i == 1,
+                     "sleep(%s): expected %s" LOOK "sleeps_not, mark_of", SECONDS[i],
+                     i == 1 ? "a bar and its entry in the legend" : "neither bar nor entry");
+        free(picture);
+    }
+}
+
+/* Returns rows of a server that leaks so many connections; the caller frees them. */
+static char *leaks(int connections) {
+    char *lines = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&lines, &size);
+    fprintf(file, "%s", SERVER);
+    for (int i = 1; i <= connections; i++)
+        fprintf(file,
+                "%d server open accept %d connection%d - -\n%d server fork fork - child%d - -\n"
+                "%d child%d exit exit - - 0 -\n",
+                1000 * i, i + 3, i, 1000 * i, i, 1000 * i + 500, i);
+    fprintf(file, "%d - end - - - - -\n", 1000 * connections + 9000);
+    fclose(file);
+    return lines;
+}
+
+Test(picture, numbers_of_descriptors_are_level_with_their_strips) {
+    for (int connections = 3; connections <= 99; connections += 48) {
+        char *lines = leaks(connections), *picture = picture_of(lines);
+        const char *strips = strstr(picture, "id=\"test-server-descriptors\"");
+        cr_assert(strips, "expected strips, seen none" LOOK "draw_strips_of");
+        double number = number_at(strips, "<text x=\"102.0\"", " y="); /* the first of them */
+        double top = number_at(strips, "<rect", " y="),
+               height = number_at(strips, "<rect", " height=");
+        assert_near(number - SMALL_SIZE * 0.35, top + height / 2, "the middle of the number 3",
+                    "draw_strips_of");
+        free(picture);
+        free(lines);
+    }
+}
+
+Test(picture, the_legend_shows_a_leak_as_it_is_drawn) {
+    for (int connections = 3; connections <= 99; connections += 96) {
+        char *lines = leaks(connections), *picture = picture_of(lines);
+        const char *legend = strstr(picture, "id=\"test-legend\"");
+        const char *sample = legend ? strstr(legend, "class=\"bar leak\"") : NULL;
+        cr_assert(sample, "expected a sample of a leak, seen none" LOOK "draw_sample");
+        bool solid = strstr(sample, "class=\"solid\"") &&
+                     strstr(sample, "class=\"solid\"") < strstr(sample, "</g>");
+        cr_assert_eq(solid, connections == 99,
+                     "%d leaks: expected a sample that is %s" LOOK "draw_hatched", connections,
+                     solid ? "hatched" : "solid");
+        free(picture);
+        free(lines);
+    }
+}
+
 /* Returns rows with so many children; the caller frees them. */
 static char *family(int children) {
     char *lines = NULL;
@@ -441,6 +615,20 @@ Test(picture, is_compact_from_nine_children_on) {
     HAS(picture, "id=\"test-child9\"", "draw_lane");
     free(picture);
     free(few);
+    free(many);
+}
+
+Test(picture, the_few_that_are_reaped_among_many_can_be_found) {
+    char *many = family(20), *picture;
+    *strstr(many, "29000 - end") = '\0';
+    char *lines = malloc(strlen(many) + 100);
+    cr_assert_not_null(lines);
+    (void)sprintf(lines, "%s28000 server reap wait - child7 0 -\n29000 - end - - - - -\n", many);
+    picture = picture_of(lines);
+    HAS(picture, "class=\"reap\"", "draw_reap");
+    HAS(picture, ">reaps child 7</text>", "note_row");
+    free(picture);
+    free(lines);
     free(many);
 }
 
@@ -573,7 +761,28 @@ Test(sequence, joins_what_belongs_together) {
     HAS(picture, "<g data-row=\"7\" class=\"sign\">", "draw_arrow_to: connect to accept");
     HAS(picture, "<g data-row=\"11\" class=\"sign\">", "draw_arrow_to: send to recv");
     HAS(picture, ">GET</text>", "first_line");
+    HAS(picture, ">returns 4</text>", "put_result");
     HAS(picture, " data-y=\"", "draw in draw.c");
+    free(picture);
+    rows_free(&rows);
+}
+
+Test(sequence, shows_a_client_that_waits) {
+    struct rows rows =
+        make_rows(SERVER ANSWERED "96000 client1 call poll - - - -\n"
+                                  "97000 server call close 4 connection1 - -\n"
+                                  "97100 server return close 4 connection1 0 -\n"
+                                  "98000 server call accept 3 listener - -\n"
+                                  "99000 client1 return poll - - 1 -\n"
+                                  "99100 client1 call recv 3 connection1 - -\n"
+                                  "99200 client1 return recv 3 connection1 0 -\n"
+                                  "99300 client1 exit exit - - 0 -\n"
+                                  "99400 server exit SIGTERM - - - -\n99400 - end - - - - -\n");
+    char *picture = draw_rows(&rows, &(struct drawing){.title = "Test", .calls = true});
+    HAS(picture, "<g data-row=\"12\" class=\"bar accept\">", "draw_poll");
+    HAS(picture, ">waits</text>", "draw_poll");
+    HAS(picture, ">ends</text>", "draw_column");
+    HAS(picture, ">experiment ends</text>", "draw_column");
     free(picture);
     rows_free(&rows);
 }

@@ -81,11 +81,20 @@ static struct outcome trace(const char *first, ...) {
     return (struct outcome){WEXITSTATUS(status), content(out), content(err)};
 }
 
-/* Writes text into a file, and returns its name; it is removed when the test ends. */
+/* The files of a test; as many as one needs at a time. */
+static char files[64][32];
+
+static void __attribute__((destructor)) remove_files(void) {
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (*files[i]) (void)unlink(files[i]);
+}
+
+/* Writes text into a file, and returns its name; it is removed when the test ends, or has made 64
+ * more. */
 static const char *file_of(const char *text, size_t size) {
-    static char names[64][32];
-    static int count;
-    char *name = names[count++ % 64];
+    static size_t count;
+    char *name = files[count++ % (sizeof files / sizeof *files)];
+    if (*name) (void)unlink(name);
     (void)strcpy(name, "/tmp/trace.XXXXXX");
     int descriptor = mkstemp(name);
     cr_assert(descriptor != -1 && write(descriptor, text, size) == (ssize_t)size, "%s", name);
@@ -123,8 +132,6 @@ static char *written(const char *server, const char *client) {
     const char *names[] = {file_of(server, strlen(server)),
                            client ? file_of(client, strlen(client)) : NULL};
     struct outcome outcome = trace("read", names[0], names[1], NULL);
-    (void)unlink(names[0]);
-    if (client) (void)unlink(names[1]);
     cr_assert_eq(outcome.status, 0, "expected rows, seen: %s\nof this trace:\n%s", outcome.err,
                  server);
     cr_assert_str_empty(outcome.err, "expected no warning, seen: %s", outcome.err);
@@ -714,7 +721,6 @@ Test(trace_refuses, too_many_descriptors) {
     const char log[] = "10 1.000001 socket(AF_INET, SOCK_STREAM, 0) = 99999 <0.000001>\n";
     const char *name = file_of(log, strlen(log));
     expect_error(trace("read", name, NULL), 1, "4096 descriptors");
-    (void)unlink(name);
 }
 
 Test(trace_refuses, what_cannot_be) {
@@ -723,7 +729,6 @@ Test(trace_refuses, what_cannot_be) {
     struct outcome outcome = trace("read", name, NULL);
     expect_error(outcome, 1, "the trace contradicts itself: row ");
     expect_error(outcome, 1, "this child's end has had its signal, or lost it");
-    (void)unlink(name);
 }
 
 Test(trace_warns, of_lines_that_are_not_straces) {
@@ -734,7 +739,6 @@ Test(trace_warns, of_lines_that_are_not_straces) {
     cr_assert(
         strstr(outcome.err, "2 lines are not strace's and were left out; the first is line 3"),
         "%s", outcome.err);
-    (void)unlink(name);
 }
 
 Test(trace_warns, of_a_last_line_that_is_cut_off) {
@@ -748,7 +752,6 @@ static void read_cut(const char *text, size_t size, const char *name) {
     struct rows rows;
     char message[MESSAGE_SIZE], *logs[] = {(char *)(uintptr_t)file_of(text, size)};
     int status = trace_read(logs, 1, &rows, message, sizeof message);
-    (void)unlink(logs[0]);
     if (status == -1) {
         cr_assert(*message && !strchr(message, '\n'), "%s, %zu bytes: expected a line, seen: %s",
                   name, size, message);
@@ -787,7 +790,6 @@ Test(trace_reads, every_trace_without_any_one_of_its_lines) {
         char *logs[] = {(char *)(uintptr_t)file_of(less, before + size)};
         if (trace_read(logs, 1, &rows, message, sizeof message) == 0) rows_free(&rows);
         else cr_assert(*message && !strchr(message, '\n'), "without '%.40s': %s", line, message);
-        (void)unlink(logs[0]);
     }
     free(less);
 }
@@ -855,7 +857,6 @@ Test(trace_check, accepts_what_can_be) {
     struct outcome outcome = trace("check", name, NULL);
     cr_assert_eq(outcome.status, 0, "%s", outcome.err);
     cr_assert(strstr(outcome.out, "23 rows, and all of them can be"), "%s", outcome.out);
-    (void)unlink(name);
 }
 
 /* The row at index, replaced, is refused in these words. */
@@ -863,7 +864,6 @@ Test(trace_check, accepts_what_can_be) {
     Test(trace_check, test) {                                                                      \
         const char *name = rows_with(index, others);                                               \
         expect_error(trace("check", name, NULL), 1, words);                                        \
-        (void)unlink(name);                                                                        \
     }                                                                                              \
     struct trace_check_##test
 
@@ -931,10 +931,8 @@ Test(trace_check, refuses_what_are_no_rows) {
     expect_error(trace("counts", "/nonexistent", NULL), 1, "/nonexistent: No such file");
     const char *name = file_of("# rows 1\n0\tserver", 17);
     expect_error(trace("check", name, NULL), 1, ":2: the last line is incomplete");
-    (void)unlink(name);
     name = file_of("# rows 1\n", 9);
     expect_error(trace("check", name, NULL), 1, "there are no rows");
-    (void)unlink(name);
 }
 
 Test(trace_rows, are_the_same_when_written_again) {
@@ -955,10 +953,18 @@ Test(trace_rows, are_the_same_when_written_again) {
     }
 }
 
+Test(trace_rows, have_times_that_can_be_read_again) {
+    char *rows = written("10 0000000000.000000 socket(AF_INET, SOCK_STREAM, 0) = 3 <0.000001>\n"
+                         "10 9999999999.999999 accept(3, NULL, NULL) = 4 <9999999999.999999>\n",
+                         NULL);
+    const char *name = file_of(rows, strlen(rows));
+    struct outcome outcome = trace("check", name, NULL);
+    cr_assert_eq(outcome.status, 0, "expected rows, seen: %s; look at TIME_DIGITS", outcome.err);
+}
+
 Test(trace_rows, know_the_processes) {
     const char *name = rows_with(-1, NULL);
     struct rows rows = load(name);
-    (void)unlink(name);
     cr_assert_eq(rows.process_count, 3, "expected 3 processes, seen %d; look at find_processes",
                  rows.process_count);
     const struct process *child = &rows.processes[1];
@@ -985,7 +991,6 @@ static const char *rows_of(const char *server, const char *client) {
 
 static void expect_output(const char *command, const char *rows, const char *output) {
     struct outcome outcome = trace(command, rows, NULL);
-    (void)unlink(rows);
     cr_assert_eq(outcome.status, 0, "trace %s: %s", command, outcome.err);
     cr_assert_str_eq(outcome.out, output, "trace %s: expected:\n%sseen:\n%s", command, output,
                      outcome.out);
@@ -1001,7 +1006,6 @@ Test(trace_counts, change_with_the_rows) {
 /* Returns the last line of what a command prints. */
 static const char *last_line(const char *command, const char *rows) {
     struct outcome outcome = trace(command, rows, NULL);
-    (void)unlink(rows);
     char *end = outcome.out + strlen(outcome.out) - 1;
     *end = '\0';
     char *line = strrchr(outcome.out, '\n');
@@ -1017,28 +1021,38 @@ Test(trace_counts, leave_the_zombies_that_remain) {
               "step 5: look at rows_count");
 }
 
+static void assert_summary(const char *rows, const char *summary, const char *name) {
+    const char *seen = last_line("summary", rows);
+    cr_assert_str_eq(seen, summary, "%s: expected: %s\nseen: %s\nlook at say_what_is_seen", name,
+                     summary, seen);
+}
+
 Test(trace_summary, says_what_became_of_the_children) {
     static const struct {
         const char *trace, *summary;
     } cases[] = {
-        {"step1", "0 children ended, 0 reaped, 0 zombies"},
-        {"step5", "5 children ended, 0 reaped, 5 zombies"},
-        {"step6", "3 children ended, 1 signal delivered, 2 lost, 1 reaped, 2 zombies"},
-        {"step7", "3 children ended, 1 signal delivered, 2 lost, 3 reaped, 0 zombies"},
-        {"abort", "1 child ended, 0 reaped, 1 zombie"},
-        {"eintr", "1 child ended, 1 signal delivered, 0 lost, 1 reaped, 0 zombies, the server "
-                  "ended with status 1 after "
-                  "accept: EINTR"},
-        {"step4-limit", "11 children ended, 1 child alive, 0 reaped, 11 zombies, the server ended "
-                        "with status 1 after "
-                        "accept: EMFILE"},
-        {"no-fork", "0 children ended, 0 reaped, 0 zombies, the server ended with status 1 after "
-                    "fork: EAGAIN"},
-        {"step6-128", "128 children ended, 120 signals delivered, 8 lost, 120 reaped, 8 zombies"},
+        {"step1", "A server waits for clients."},
+        {"step5", "5 children ended, none reaped, 5 zombies left."},
+        {"step6", "3 children ended, 1 signal delivered, 2 lost, 1 reaped, 2 zombies left."},
+        {"step7", "3 children ended, 1 signal delivered, 2 lost, 3 reaped, no zombie left."},
+        {"abort", "1 child ended, none reaped, 1 zombie left."},
+        {"eintr", "1 child ended, 1 signal delivered, 1 reaped, no zombie left. The server dies of "
+                  "EINTR: a signal has interrupted its call."},
+        {"step4-limit", "The server never closes its copies of 12 connections. 11 children ended, "
+                        "1 alive, none reaped, 11 zombies left. The server dies of EMFILE: too "
+                        "many open files."},
+        {"no-fork", "The server dies of EAGAIN: no more processes."},
+        {"step6-128",
+         "128 children ended, 120 signals delivered, 8 lost, 120 reaped, 8 zombies left."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        cr_assert_str_eq(last_line("summary", rows_of(cases[i].trace, NULL)), cases[i].summary,
-                         "%s: look at print_summary", cases[i].trace);
+        assert_summary(rows_of(cases[i].trace, NULL), cases[i].summary, cases[i].trace);
+}
+
+Test(trace_summary, is_about_the_clients_if_there_are_no_children) {
+    assert_summary(rows_of("step1", "step1.client"), "One client is served.", "step1");
+    assert_summary(rows_of("queue", "queue.client"),
+                   "One client at a time: client 2 waits 304 ms to be accepted.", "queue");
 }
 
 Test(trace_summary, counts_what_is_pending) {
@@ -1046,8 +1060,9 @@ Test(trace_summary, counts_what_is_pending) {
         "11") "10 1.000700 fork() = 12 <0.000001>\n"
               "12 1.000800 +++ exited with 0 +++\n10 1.000900 +++ killed by SIGKILL +++\n";
     char *rows = written(log, NULL);
-    expect_output("summary", file_of(rows, strlen(rows)),
-                  "2 children ended, 1 signal delivered, 0 lost, 1 pending, 0 reaped, 2 zombies\n");
+    expect_output(
+        "summary", file_of(rows, strlen(rows)),
+        "2 children ended, 1 signal delivered, 1 pending, none reaped, 2 zombies left.\n");
 }
 
 Test(trace_story, is_the_same_for_the_same_experiment) {
@@ -1109,5 +1124,4 @@ Test(trace_output, that_cannot_be_written_is_told) {
         cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1,
                   "trace %s: expected status 1 on a full disk", commands[i]);
     }
-    (void)unlink(name);
 }

@@ -22,9 +22,10 @@
 #define COMPACT_MAX 22.0
 #define COMPACT_ROOM_MAX 640.0 /* ... unless they would be higher than this in all */
 enum { COMPACT_FROM = 9 }; /* children, or clients and no children */
+enum { REAPS_FEW = 8 }; /* so many are marked in the compact form, too */
 enum { LANES_WITH_CLIENTS = 8 }; /* if there are more, clients are left out */
 enum { STORY_MAX = 60 }; /* events that the description mentions */
-enum { SEEN_SIZE = 600, PREFIX_SIZE = 48 };
+enum { PREFIX_SIZE = 48 };
 
 /* ---- Notes above the server ---- */
 
@@ -62,6 +63,11 @@ static void note_row(struct picture *p, size_t i, bool dies) {
         add_note(p, i, dies ? "small bad" : "small quiet", text);
     }
     if (row->event == EVENT_SIGNAL && !p->compact) add_note(p, i, "small sign-text", "handler");
+    if (row->event == EVENT_REAP && p->compact && p->with_reaps && row->other != NOBODY) {
+        char text[NOTE_SIZE];
+        (void)snprintf(text, sizeof text, "reaps child %d", p->rows->processes[row->other].number);
+        add_note(p, i, "small reap-text", text);
+    }
     if (row->event == EVENT_EXIT && dies) note_end(p, i);
     if (row->event == EVENT_EXIT && !dies) add_note(p, i, "small quiet", "experiment ends");
 }
@@ -82,7 +88,7 @@ static void draw_notes(struct picture *p) {
         double x, y = p->server - 16 - NOTE_HEIGHT * note->level;
         if (note->level < 0) continue;
         x = p->x[note->row];
-        begin_event(p, note->row, "note");
+        begin_event(p, note->row, "note", NULL);
         svg_put(&p->svg, "<path class=\"grid\" d=\"M%.1f %.1fV%.1f\"/>", x, y - SMALL_SIZE + 2,
                 p->server);
         svg_label(&p->svg, note->from + (note->from < x ? 0 : 5), y, note->classes, "start",
@@ -159,6 +165,7 @@ static void choose_form(struct picture *p) {
         children == 0 || (!p->with_signals && children + clients <= LANES_WITH_CLIENTS);
     lanes = p->with_clients ? children + clients : children;
     p->compact = children >= COMPACT_FROM || (children == 0 && clients >= COMPACT_FROM);
+    p->with_reaps = !p->compact || rows_count_all(rows).reaped <= REAPS_FEW;
     p->pitch = LANE_PITCH;
     p->height = LANE_HEIGHT;
     if (!p->compact) return;
@@ -246,7 +253,7 @@ static double draw_into_memory(struct picture *p, const struct drawing *drawing,
     double y = TITLE_Y, width = PLOT_RIGHT - PAGE_MARGIN;
     p->svg.out = open_memstream(body, &size);
     if (p->svg.out) {
-        y = svg_paragraph(&p->svg, PAGE_MARGIN, y, width, TITLE_SIZE, "title", title);
+        y = svg_paragraph(&p->svg, PAGE_MARGIN, y, width / BOLD, TITLE_SIZE, "title", title);
         y = svg_paragraph(&p->svg, PAGE_MARGIN, y, width, TEXT_SIZE, "seen", seen);
         p->top = y;
         y = drawing->calls ? draw_sequence(&p->svg, p->rows, y, p->x) : draw_body(p, y);

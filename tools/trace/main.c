@@ -29,7 +29,7 @@ static const char HELP[] =
     "  counts   print how many children and zombies there are, and descriptors of the server, over "
     "time\n"
     "  story    print what two runs that show the same have in common\n"
-    "  summary  print what became of the children, in one line\n"
+    "  summary  print what is to be seen, in one line, as a picture says it\n"
     "  draw     print a picture, in SVG: a timeline, or with --calls the sequence of calls\n"
     "ROWS is a file as read prints it; -, standard input.\n";
 
@@ -85,58 +85,10 @@ static void print_counts(const struct rows *rows) {
     }
 }
 
-/* Prints "3 children ended, "; words is a singular, a slash and a plural. */
-static void print_number(int number, const char *words, const char *verb) {
-    const char *slash = strchr(words, '/');
-    if (number == 1) printf("1 %.*s%s", (int)(slash - words), words, verb);
-    else printf("%d %s%s", number, slash + 1, verb);
-}
-
-/* Prints how the server ended if it did so by itself: ", the server ended with status 1 after
- * accept: EMFILE". */
-static void print_end(const struct rows *rows) {
-    const struct row *failed = NULL;
-    for (size_t i = 0; i < rows->count; i++) {
-        const struct row *row = &rows->row[i];
-        if (!rows_is_by(rows, row, KIND_SERVER)) continue;
-        if (row->event == EVENT_RETURN && is_error(row->result)) failed = row;
-        if (row->event != EVENT_EXIT || !ends_by_itself(row)) continue;
-        if (strcmp(row->name, "exit") != 0) {
-            printf(", the server was ended by %s", row->name);
-            continue;
-        }
-        printf(", the server ended with status %s", *row->result ? row->result : "unknown");
-        if (failed && strcmp(row->result, "0") != 0)
-            printf(" after %s: %s", failed->name, failed->result);
-    }
-}
-
-/* Tells whether the server has a handler of SIGCHLD, as far as the rows show. */
-static bool has_handler(const struct rows *rows) {
-    for (size_t i = 0; i < rows->count; i++) {
-        const struct row *row = &rows->row[i];
-        if (rows_is_by(rows, row, KIND_SERVER) &&
-            (row->event == EVENT_SIGNAL || row->event == EVENT_LOST) &&
-            strcmp(row->name, "SIGCHLD") == 0)
-            return true;
-    }
-    return false;
-}
-
 static void print_summary(const struct rows *rows) {
-    struct counts counts = rows_count_all(rows);
-    int pending = counts.ended - counts.signals - counts.lost;
-    print_number(counts.ended, "child/children", " ended, ");
-    if (counts.children > 0) print_number(counts.children, "child/children", " alive, ");
-    if (has_handler(rows)) {
-        print_number(counts.signals, "signal/signals", " delivered, ");
-        printf("%d lost, ", counts.lost);
-        if (pending > 0) printf("%d pending, ", pending);
-    }
-    printf("%d reaped, ", counts.reaped);
-    print_number(counts.zombies, "zombie/zombies", "");
-    print_end(rows);
-    printf("\n");
+    char text[SEEN_SIZE];
+    say_what_is_seen(rows, text, sizeof text);
+    printf("%s\n", text);
 }
 
 /* ---- story ---- */
@@ -211,6 +163,25 @@ static void print_sequences(const struct rows *rows) {
     }
     for (size_t i = 0; i < count; i++) free(texts[i]);
     free(texts);
+}
+
+/* Prints how the server ended if it did so by itself: ", the server ended with status 1 after
+ * accept: EMFILE". */
+static void print_end(const struct rows *rows) {
+    const struct row *failed = NULL;
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct row *row = &rows->row[i];
+        if (!rows_is_by(rows, row, KIND_SERVER)) continue;
+        if (row->event == EVENT_RETURN && is_error(row->result)) failed = row;
+        if (row->event != EVENT_EXIT || !ends_by_itself(row)) continue;
+        if (strcmp(row->name, "exit") != 0) {
+            printf(", the server was ended by %s", row->name);
+            continue;
+        }
+        printf(", the server ended with status %s", *row->result ? row->result : "unknown");
+        if (failed && strcmp(row->result, "0") != 0)
+            printf(" after %s: %s", failed->name, failed->result);
+    }
 }
 
 static void print_story(const struct rows *rows) {

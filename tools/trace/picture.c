@@ -2,6 +2,7 @@
  * A timeline being drawn: shapes, events, the legend. See picture.h.
  */
 #include "picture.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ static const struct {
     [MARK_ANSWER] = {"bar recv", NULL},
     [MARK_TAIL] = {"bar tail", "has its answer, waits for the end"},
     [MARK_SILENT] = {"bar accept", "sends nothing"},
+    [MARK_GIVES_UP] = {"gives-up", "gives up: has seen no end of file"},
     [MARK_STOP] = {"stop", "stopped, handles no signal"},
     [MARK_ZOMBIE] = {"zombie bar", "zombie: has ended, not yet reaped"},
     [MARK_REAP] = {"reap", "reaped: its parent has asked about it"},
@@ -32,16 +34,17 @@ bool is_server(const struct picture *p, int process) {
 }
 
 int number_of(const char *name) {
-    return (int)strtol(name + strcspn(name, "0123456789"), NULL, 10);
+    long number = strtol(name + strcspn(name, "0123456789"), NULL, 10);
+    return number > 0 && number <= INT_MAX ? (int)number : 0;
 }
 
-void begin_event(struct picture *p, size_t row, const char *classes) {
+void begin_event(struct picture *p, size_t row, const char *classes, const char *title) {
     char text[160];
     svg_put(&p->svg, "<g data-row=\"%zu\" class=\"%s\">", row, classes);
     if (p->compact) return;
     say_row(p->rows, row, text, sizeof text);
     svg_put(&p->svg, "<title>");
-    svg_text(&p->svg, text);
+    svg_text(&p->svg, title ? title : text);
     svg_put(&p->svg, "</title>");
 }
 
@@ -78,9 +81,9 @@ size_t last_row(const struct picture *p, int process) {
     return exit == NO_ROW ? p->rows->count - 1 : exit;
 }
 
-void begin_mark(struct picture *p, size_t row, enum mark mark) {
+void begin_mark(struct picture *p, size_t row, enum mark mark, const char *title) {
     p->used[mark == MARK_ANSWER ? MARK_RECV : mark] = true; /* they look the same */
-    begin_event(p, row, LEGEND[mark].classes);
+    begin_event(p, row, LEGEND[mark].classes, title);
 }
 
 bool put_inside(struct picture *p, double from, double to, double middle, double height,
@@ -92,13 +95,21 @@ bool put_inside(struct picture *p, double from, double to, double middle, double
 
 /* ---- The legend ---- */
 
+/* Draws the sample of what is hatched, or, as in the picture, filled where it is lower than that.
+ */
+static void draw_hatched(struct picture *p, double x, double y, double height,
+                         const char *pattern) {
+    bool low = height < HATCH_MIN;
+    put_patterned(p, x, low ? y - 8 : y - 13, 24, low ? 5 : 15, pattern);
+}
+
 /* Draws the sample of a mark, at x, on the line of text at y. */
 static void draw_sample(struct picture *p, enum mark mark, double x, double y) {
     svg_put(&p->svg, "<g class=\"%s\">", LEGEND[mark].classes);
-    bool low = mark == MARK_ZOMBIE && p->height < HATCH_MIN;
     switch (mark) {
-    case MARK_ZOMBIE: put_patterned(p, x, low ? y - 8 : y - 13, 24, low ? 5 : 15, "zombie"); break;
-    case MARK_LEAK: put_patterned(p, x, y - 13, 24, 15, "leak"); break;
+    case MARK_ZOMBIE: draw_hatched(p, x, y, p->height, "zombie"); break;
+    case MARK_LEAK: draw_hatched(p, x, y, p->leak_height, "leak"); break;
+    case MARK_GIVES_UP:
     case MARK_LOST: put_cross(p, x + 12, y - 5, 6); break;
     case MARK_STOP: put_rect(p, x, y - 13, 24, 15, "stopped"); break;
     case MARK_INHERITED: put_rect(p, x, y - 13, 24, 15, "inherited"); break;

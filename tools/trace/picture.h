@@ -29,6 +29,7 @@ enum mark {
     MARK_ANSWER,
     MARK_TAIL,
     MARK_SILENT,
+    MARK_GIVES_UP,
     MARK_STOP,
     MARK_ZOMBIE,
     MARK_REAP,
@@ -58,8 +59,10 @@ struct picture {
     struct life *lives; /* of each process */
     double *lane; /* the middle of each process's lane; 0: it has none */
     bool compact, with_clients, with_signals;
+    bool with_reaps; /* not in the compact form, unless they are few */
     bool used[MARKS]; /* in the picture */
     double pitch, height; /* of the lanes but the server's; of the bars in them */
+    double leak_height; /* of the strips in which leaks are */
     double top; /* of what is below the headline */
     double server; /* the top of the server's bar */
     double bottom; /* of the lanes */
@@ -75,8 +78,9 @@ bool is_server(const struct picture *p, int process);
 /* Returns the number at the end of a name, as in "connection3", or 0. */
 int number_of(const char *name);
 
-/* Begins the group of an event: a page finds it by its row, a reader by its title. */
-void begin_event(struct picture *p, size_t row, const char *classes);
+/* Begins the group of an event: a page finds it by its row, a reader by its title: null stands for
+ * what the row says. */
+void begin_event(struct picture *p, size_t row, const char *classes, const char *title);
 
 void end_event(struct picture *p);
 
@@ -95,8 +99,8 @@ void put_head(struct picture *p, double x, double y, double down);
 /* Returns the row until which a process is drawn as running. */
 size_t last_row(const struct picture *p, int process);
 
-/* Begins the group of an event that the legend explains. */
-void begin_mark(struct picture *p, size_t row, enum mark mark);
+/* As begin_event, of an event that the legend explains. */
+void begin_mark(struct picture *p, size_t row, enum mark mark, const char *title);
 
 /* Writes text into the middle of a bar of this height if there is room. Tells whether there was. */
 bool put_inside(struct picture *p, double from, double to, double middle, double height,

@@ -10,7 +10,7 @@
 
 enum {
     FIELDS = 8,
-    TIME_DIGITS = 16,
+    TIME_DIGITS = 17, /* as many as strace can make: a clock of ten digits, and a duration */
     NUMBER_DIGITS = 7,
     DESCRIPTOR_DIGITS = 9,
     BLOCK_SIZE = 1 << 16

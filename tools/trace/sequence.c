@@ -38,7 +38,7 @@ static double column(const struct rows *rows, int process) {
 static bool has_waited(const struct rows *rows, size_t call, size_t back) {
     static const char *const WAITS[] = {"accept", "connect", "recv", "wait"};
     bool may_wait = false;
-    if (strcmp(rows->row[call].name, "sleep") == 0) return true;
+    if (strcmp(rows->row[call].name, "sleep") == 0) return !sleeps_not(&rows->row[call]);
     for (size_t i = 0; i < sizeof WAITS / sizeof WAITS[0]; i++)
         may_wait = may_wait || strcmp(rows->row[call].name, WAITS[i]) == 0;
     if (!may_wait || back == NO_ROW || rows->row[back].event == EVENT_EXIT) return may_wait;
@@ -126,8 +126,9 @@ static void draw_arrow_to(struct svg *svg, const struct rows *rows, size_t row,
         double x = column(rows, effect->process), to = column(rows, effect->other);
         svg_put(svg, "<g data-row=\"%zu\"><path class=\"fork line\" d=\"M%.1f %.1fH%.1f\"/>\n", row,
                 x, place[row], to);
-        svg_label(svg, x + NAME_GAP, place[row] - 6, "small halo", "start", "returns its number");
-        svg_label(svg, to + NAME_GAP, place[row] + 5, "small halo", "start", "returns 0");
+        svg_label(svg, x + NAME_GAP, place[row] - 6, "small halo", "start",
+                  "returns the child's number");
+        svg_label(svg, to + NAME_GAP, place[row] + 12, "small halo", "start", "returns 0");
         svg_put(svg, "</g>\n");
         return;
     } else if (effect->event == EVENT_RETURN && strcmp(effect->name, "recv") == 0 &&
@@ -144,17 +145,36 @@ static void draw_arrow_to(struct svg *svg, const struct rows *rows, size_t row,
 
 /* ---- Columns ---- */
 
-/* Names a call as a program has it: with the descriptor that it is about, sleep with its seconds,
- * socket and fork with what they return. */
-static void name_call(const struct rows *rows, size_t call, size_t back, char *text, size_t size) {
-    const struct row *row = &rows->row[call];
-    const char *result = back != NO_ROW ? rows->row[back].result : "";
+/* Draws the bar of a call from one y to another; a dot if they are the same. */
+static void put_bar(struct svg *svg, double x, double from, double to) {
+    svg_put(svg, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"4\"/>",
+            x - BAR_WIDTH / 2, from - 7, BAR_WIDTH, to - from + 14);
+}
+
+/* Names a call as a program has it: with the descriptor that it is about, sleep with its seconds.
+ */
+static void name_call(const struct row *row, char *text, size_t size) {
     if (strcmp(row->name, "sleep") == 0) (void)snprintf(text, size, "sleep(%.20s)", row->text);
-    else if (strcmp(row->name, "socket") == 0 && !is_error(result))
-        (void)snprintf(text, size, "socket: %.20s", result);
     else if (row->descriptor != NO_DESCRIPTOR)
         (void)snprintf(text, size, "%.20s(%d)", row->name, row->descriptor);
     else (void)snprintf(text, size, "%.20s", row->name);
+}
+
+/* Writes what a call returns, if that is worth a word: an error at the side of its name, the new
+ * descriptor of accept there too, that of socket at the other side, which has no arrows yet. */
+static void put_result(struct svg *svg, const struct row *back, double x, double y, bool left,
+                       bool waited) {
+    char text[64];
+    bool by_socket = strcmp(back->name, "socket") == 0;
+    if (back->event != EVENT_RETURN || !*back->result) return;
+    if (strcmp(back->result, "EINPROGRESS") == 0) return; /* it goes on by itself */
+    (void)snprintf(text, sizeof text, "returns %.40s", back->result);
+    if (is_error(back->result))
+        svg_label(svg, left ? x - NAME_GAP : x + NAME_GAP, y + (waited ? 0 : 18), "small bad halo",
+                  left ? "end" : "start", back->result);
+    else if (by_socket || (waited && strcmp(back->name, "accept") == 0))
+        svg_label(svg, left != by_socket ? x - NAME_GAP : x + NAME_GAP, y, "small halo",
+                  left != by_socket ? "end" : "start", text);
 }
 
 /* Draws a call: a bar for as long as it waits, a dot if it does not, and its name beside it. */
@@ -169,19 +189,34 @@ static void draw_one_call(struct svg *svg, const struct rows *rows, size_t call,
     svg_put(svg, "<g data-row=\"%zu\" class=\"bar %s\"><title>", call, end > y ? "accept" : "fork");
     say_row(rows, call, title, sizeof title);
     svg_text(svg, title);
-    svg_put(svg, "</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"4\"/>",
-            x - BAR_WIDTH / 2, y - 7, BAR_WIDTH, end - y + 14);
-    name_call(rows, call, back, text, sizeof text);
+    svg_put(svg, "</title>");
+    put_bar(svg, x, y, end);
+    name_call(row, text, sizeof text);
     svg_label(svg, left ? x - NAME_GAP : x + NAME_GAP, y + TEXT_SIZE * 0.35, "code halo",
               left ? "end" : "start", text);
-    if (back != NO_ROW && is_error(rows->row[back].result) &&
-        strcmp(rows->row[back].result, "EINPROGRESS") != 0)
-        svg_label(svg, left ? x - NAME_GAP : x + NAME_GAP,
-                  end + TEXT_SIZE * 0.35 + (end > y ? 0 : 18), "small bad halo",
-                  left ? "end" : "start", rows->row[back].result);
-    else if (back != NO_ROW && end > y && strcmp(row->name, "accept") == 0)
-        svg_label(svg, left ? x - NAME_GAP : x + NAME_GAP, end + TEXT_SIZE * 0.35, "code halo",
-                  left ? "end" : "start", rows->row[back].result);
+    if (back != NO_ROW) put_result(svg, &rows->row[back], x, end + TEXT_SIZE * 0.35, left, end > y);
+    svg_put(svg, "</g>\n");
+}
+
+/* Draws the bar of a client that waits in poll for what it then receives. recv: its call of that.
+ */
+static void draw_poll(struct svg *svg, const struct rows *rows, size_t recv, const double *place) {
+    size_t poll = recv;
+    char title[160];
+    double x = column(rows, rows->row[recv].process);
+    for (size_t i = recv; i-- > 0 && !(rows->row[i].process == rows->row[recv].process &&
+                                       is_shown(&rows->row[i], EVENT_CALL));)
+        if (rows->row[i].process == rows->row[recv].process && rows->row[i].event == EVENT_CALL &&
+            strcmp(rows->row[i].name, "poll") == 0)
+            poll = i;
+    if (place[recv] - place[poll] < 1.5 * LINE_PITCH) return; /* nothing has happened meanwhile */
+    say_row(rows, poll, title, sizeof title);
+    svg_put(svg, "<g data-row=\"%zu\" class=\"bar accept\"><title>", poll);
+    svg_text(svg, title);
+    svg_put(svg, ", and waits</title>");
+    put_bar(svg, x, place[poll] + LINE_PITCH / 2, place[recv] - LINE_PITCH / 2);
+    svg_label(svg, x + NAME_GAP, (place[poll] + place[recv]) / 2 + SMALL_SIZE * 0.35, "small quiet",
+              "start", "waits");
     svg_put(svg, "</g>\n");
 }
 
@@ -197,16 +232,20 @@ static void draw_column(struct svg *svg, const struct rows *rows, int process, d
             from = place[i];
         if (row->event != EVENT_EXIT || row->process != process) continue;
         to = place[i];
-        svg_label(svg, x, to + LINE_PITCH * 0.8, "small quiet", "middle", "ends");
+        svg_label(svg, x, to + LINE_PITCH * 0.8, "small quiet", "middle",
+                  ends_by_itself(row) ? "ends" : "experiment ends");
     }
     say_name(rows, process, name, sizeof name);
     svg_put(svg, "<g id=\"%s-%s\" class=\"lane\" data-process=\"%s\">\n", svg->prefix,
             rows->processes[process].name, rows->processes[process].name);
     svg_label(svg, x, top, "strong", "middle", name);
     if (from >= 0) svg_put(svg, "<path class=\"run\" d=\"M%.1f %.1fV%.1f\"/>\n", x, from, to);
-    for (size_t i = 0; i < rows->count; i++)
-        if (rows->row[i].process == process && is_shown(&rows->row[i], EVENT_CALL))
-            draw_one_call(svg, rows, i, to, place);
+    for (size_t i = 0; i < rows->count; i++) {
+        if (rows->row[i].process != process || !is_shown(&rows->row[i], EVENT_CALL)) continue;
+        if (is_client(rows, process) && strcmp(rows->row[i].name, "recv") == 0)
+            draw_poll(svg, rows, i, place);
+        draw_one_call(svg, rows, i, to, place);
+    }
     svg_put(svg, "</g>\n");
 }
 
@@ -215,6 +254,8 @@ double draw_sequence(struct svg *svg, const struct rows *rows, double y, double 
     for (size_t i = 0; i < rows->count; i++) draw_arrow_to(svg, rows, i, place);
     for (int i = 0; i < rows->process_count; i++) draw_column(svg, rows, i, top, bottom, place);
     y = bottom + 2 * LINE_PITCH;
-    return svg_paragraph(svg, PAGE_MARGIN, y, PAGE_WIDTH - 2 * PAGE_MARGIN, SMALL_SIZE,
-                         "small quiet", "Time runs downwards. A long bar is a call that waits.");
+    return svg_paragraph(
+        svg, PAGE_MARGIN, y, PAGE_WIDTH - 2 * PAGE_MARGIN, SMALL_SIZE, "small quiet",
+        "Time runs downwards. A long bar is a call that waits. What socket and accept "
+        "return is a new descriptor; in parentheses is the descriptor that a call is about.");
 }

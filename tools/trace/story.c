@@ -54,17 +54,41 @@ size_t find_accept(const struct rows *rows, int connection) {
     return NO_ROW;
 }
 
-size_t find_leak(const struct rows *rows, size_t open) {
-    size_t close = find_close(rows, open), fork = NO_ROW;
+/* Returns the row in which a process gives a child the connection that it opened in the row "open",
+ * if it never closes it itself; NO_ROW otherwise. */
+static size_t find_gift(const struct rows *rows, size_t open) {
+    size_t close = find_close(rows, open);
     if (strncmp(rows->row[open].object, "connection", 10) != 0) return NO_ROW;
     if (close != NO_ROW && strcmp(rows->row[close].name, "exit") != 0) return NO_ROW;
-    for (size_t i = open + 1; i < rows->count && i < close; i++) {
-        const struct row *row = &rows->row[i];
-        if (row->event == EVENT_FORK && fork == NO_ROW) fork = i;
-        if (row->event == EVENT_EXIT && fork != NO_ROW && row->process == rows->row[fork].other)
+    for (size_t i = open + 1; i < rows->count && i < close; i++)
+        if (rows->row[i].event == EVENT_FORK && rows->row[i].process == rows->row[open].process)
             return i;
-    }
     return NO_ROW;
+}
+
+size_t find_leak(const struct rows *rows, size_t open) {
+    size_t fork = find_gift(rows, open), close = find_close(rows, open);
+    for (size_t i = fork; i < rows->count && i < close; i++)
+        if (rows->row[i].event == EVENT_EXIT && rows->row[i].process == rows->row[fork].other)
+            return i;
+    return NO_ROW;
+}
+
+/* Tells whether a connection, that the server opened in the row "open", is leaked: by what
+ * find_leak says, or because the server has gone on to its next accept with it. */
+static bool is_leaked(const struct rows *rows, size_t open) {
+    if (find_leak(rows, open) != NO_ROW) return true;
+    for (size_t i = find_gift(rows, open); i < rows->count; i++) {
+        const struct row *row = &rows->row[i];
+        if (row->event == EVENT_CALL && row->process == rows->row[open].process &&
+            strcmp(row->name, "accept") == 0)
+            return true;
+    }
+    return false;
+}
+
+bool sleeps_not(const struct row *call) {
+    return strcmp(call->name, "sleep") == 0 && strcmp(call->text, "0") == 0;
 }
 
 bool is_error(const char *result) {
@@ -99,6 +123,13 @@ void say_name(const struct rows *rows, int process, char *text, size_t size) {
     if (p->kind != KIND_SERVER) add(text, size, " %d", p->number);
 }
 
+void say_object(const char *object, char *text, size_t size) {
+    if (strcmp(object, "listener") == 0) object = "listening socket";
+    size_t word = strcspn(object, "0123456789");
+    (void)snprintf(text, size, "%.*s%s%s", (int)word, object, object[word] ? " " : "",
+                   object + word);
+}
+
 /* Writes what a call or its return says. */
 static void say_call(const struct row *row, const char *who, char *text, size_t size) {
     if (row->event == EVENT_CALL) add(text, size, "%s calls %s", who, row->name);
@@ -117,7 +148,7 @@ static void say_exit(const struct row *row, const char *who, char *text, size_t 
 
 void say_row(const struct rows *rows, size_t i, char *text, size_t size) {
     const struct row *row = &rows->row[i];
-    char who[32] = "", other[32] = "";
+    char who[32] = "", other[32] = "", object[64] = "";
     format_time(text, size, row->time);
     add(text, size, ": ");
     if (row->process != NOBODY) say_name(rows, row->process, who, sizeof who);
@@ -126,7 +157,8 @@ void say_row(const struct rows *rows, size_t i, char *text, size_t size) {
     case EVENT_BEGIN: add(text, size, "%s begins", who); break;
     case EVENT_FORK: add(text, size, "%s forks %s", who, other); break;
     case EVENT_OPEN:
-        add(text, size, "%s has descriptor %d, %s", who, row->descriptor, row->object);
+        say_object(row->object, object, sizeof object);
+        add(text, size, "%s has descriptor %d, %s", who, row->descriptor, object);
         break;
     case EVENT_CLOSE:
         add(text, size, "%s has no descriptor %d any more", who, row->descriptor);
@@ -161,12 +193,17 @@ bool is_worth_telling(const struct rows *rows, size_t i) {
 
 /* Writes what became of the children. */
 static void say_children(const struct counts *counts, char *text, size_t size) {
+    int pending = counts->ended - counts->signals - counts->lost;
     if (counts->ended == 0) return;
+    if (*text) add(text, size, " ");
     add(text, size, "%d %s ended", counts->ended, counts->ended == 1 ? "child" : "children");
-    if (counts->signals > 0 || counts->lost > 0)
+    if (counts->children > 0) add(text, size, ", %d alive", counts->children);
+    if (counts->signals > 0 || counts->lost > 0) {
         add(text, size, ", %d %s delivered", counts->signals,
             counts->signals == 1 ? "signal" : "signals");
-    if (counts->lost > 0) add(text, size, ", %d lost", counts->lost);
+        if (counts->lost > 0) add(text, size, ", %d lost", counts->lost);
+        if (pending > 0) add(text, size, ", %d pending", pending);
+    }
     if (counts->reaped > 0) add(text, size, ", %d reaped", counts->reaped);
     else add(text, size, ", none reaped");
     if (counts->zombies == 0) add(text, size, ", no zombie left.");
@@ -180,14 +217,22 @@ static void say_leaks(const struct rows *rows, char *text, size_t size) {
     int leaks = 0;
     for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->row[i];
-        if (row->event == EVENT_OPEN && rows_is_by(rows, row, KIND_SERVER) &&
-            find_leak(rows, i) != NO_ROW)
+        if (row->event == EVENT_OPEN && rows_is_by(rows, row, KIND_SERVER) && is_leaked(rows, i))
             leaks++;
     }
     if (leaks == 0) return;
-    if (*text) add(text, size, " ");
     if (leaks == 1) add(text, size, "The server never closes its copy of the connection.");
     else add(text, size, "The server never closes its copies of %d connections.", leaks);
+}
+
+/* Returns what an error that a server of the lessons dies of means, or null. */
+static const char *explain_error(const char *error) {
+    static const char *const ERRORS[][2] = {{"EMFILE", "too many open files"},
+                                            {"EINTR", "a signal has interrupted its call"},
+                                            {"EAGAIN", "no more processes"}};
+    for (size_t i = 0; i < sizeof ERRORS / sizeof ERRORS[0]; i++)
+        if (strcmp(error, ERRORS[i][0]) == 0) return ERRORS[i][1];
+    return NULL;
 }
 
 /* Writes what the server died of, if it did by itself. */
@@ -199,8 +244,12 @@ static void say_death(const struct rows *rows, char *text, size_t size) {
         if (row->event == EVENT_RETURN && is_error(row->result)) error = row->result;
         if (row->event != EVENT_EXIT || !ends_by_itself(row)) continue;
         if (strcmp(row->name, "exit") != 0) error = row->name;
-        add(text, size, *text ? " The server dies" : "The server dies");
+        else if (strcmp(row->result, "0") == 0) error = "";
+        if (*text) add(text, size, " ");
+        bool dies = *error || strcmp(row->result, "0") != 0;
+        add(text, size, "The server %s", dies ? "dies" : "ends by itself");
         if (*error) add(text, size, " of %s", error);
+        if (explain_error(error)) add(text, size, ": %s", explain_error(error));
         add(text, size, ".");
     }
 }
@@ -242,8 +291,8 @@ static void say_clients(const struct rows *rows, char *text, size_t size) {
 void say_what_is_seen(const struct rows *rows, char *text, size_t size) {
     struct counts counts = rows_count_all(rows);
     *text = '\0';
-    say_children(&counts, text, size);
     say_leaks(rows, text, size);
+    say_children(&counts, text, size);
     say_death(rows, text, size);
     say_clients(rows, text, size);
     if (*text == '\0') add(text, size, "A server waits for clients.");

@@ -9,6 +9,7 @@
 #define STRIP_ROOM 320.0 /* the server's descriptors share this much ... */
 #define STRIP_PITCH_MAX 21.0 /* ... but have no greater pitch than this */
 #define STRIP_PITCH_CHILD 18.0 /* of the children's descriptors */
+#define HEADING_GAP 4.0 /* below the heading: the first number may be higher than its strip */
 #define STRIP_GAP 8.0 /* between the descriptors of two processes */
 enum { STRIPS_OF_CHILDREN = 16 }; /* more of them are not shown */
 enum { COLOURS = 6 };
@@ -22,6 +23,15 @@ struct strip {
 static bool has_strip(const struct row *row, int process) {
     return row->event == EVENT_OPEN && row->process == process &&
            strcmp(row->object, "terminal") != 0;
+}
+
+/* Tells whether the server has its 0, 1, 2 from the start, as is usual. */
+static bool has_terminal(const struct rows *rows) {
+    int count = 0;
+    for (size_t i = 0; i < rows->count; i++)
+        count += rows_is_by(rows, &rows->row[i], KIND_SERVER) && rows->row[i].event == EVENT_OPEN &&
+                 strcmp(rows->row[i].object, "terminal") == 0;
+    return count == 3;
 }
 
 /* Adds the strips of one process, in the order of their numbers, to count others. Returns how many
@@ -49,13 +59,6 @@ static void strip_classes(const struct row *open, char *classes, size_t size) {
     if (inherited) (void)snprintf(classes + strlen(classes), size - strlen(classes), " inherited");
 }
 
-/* Writes what a descriptor is about: "connection 1". */
-static void say_object(const char *object, char *text, size_t size) {
-    size_t word = strcspn(object, "0123456789");
-    (void)snprintf(text, size, "%.*s%s%s", (int)word, object, object[word] ? " " : "",
-                   object + word);
-}
-
 /* Draws the time from which on a descriptor is leaked. */
 static void draw_leak(struct picture *p, double from, double to, double y, double height,
                       const char *what) {
@@ -75,18 +78,23 @@ static void draw_leak(struct picture *p, double from, double to, double y, doubl
     svg_put(&p->svg, "</g>");
 }
 
+/* Returns the height of a strip; the rest of the pitch is the gap to the next. */
+static double strip_height(double pitch) {
+    return pitch > 6 ? pitch - 3 : pitch * 0.8;
+}
+
 /* Draws one descriptor from its opening to its close, hatched from where on it is leaked. */
 static void draw_descriptor(struct picture *p, size_t open, double y, double pitch) {
     const struct row *row = &p->rows->row[open];
     size_t close = find_close(p->rows, open);
     size_t leak = is_server(p, row->process) ? find_leak(p->rows, open) : NO_ROW;
     double from = p->x[open], to = p->x[close == NO_ROW ? last_row(p, row->process) : close];
-    double height = pitch > 6 ? pitch - 3 : pitch * 0.8;
+    double height = strip_height(pitch);
     char classes[48], what[80];
     strip_classes(row, classes, sizeof classes);
     say_object(row->object, what, sizeof what);
     if (strcmp(row->name, "inherited") == 0) p->used[MARK_INHERITED] = true;
-    begin_event(p, open, classes);
+    begin_event(p, open, classes, NULL);
     put_rect(p, from, y, to - from, height, height < 6 ? "thin" : "");
     if (leak != NO_ROW) draw_leak(p, p->x[leak], to, y, height, what);
     else (void)put_inside(p, from, to, y + height / 2, height, "small", what);
@@ -97,16 +105,16 @@ static void draw_descriptor(struct picture *p, size_t open, double y, double pit
 static double draw_strips_of(struct picture *p, const struct strip *strips, int count, double pitch,
                              double y) {
     const char *id = p->rows->processes[strips[0].process].name;
-    double named = y - SMALL_SIZE;
+    double named = y - SMALL_SIZE, down = strip_height(pitch) / 2 + SMALL_SIZE * 0.35;
     char name[32];
     svg_put(&p->svg, "<g id=\"%s-%s-descriptors\" data-process=\"%s\">\n", p->svg.prefix, id, id);
     say_name(p->rows, strips[0].process, name, sizeof name);
-    svg_label(&p->svg, PAGE_MARGIN, y + SMALL_SIZE - 2, "small", "start", name);
+    svg_label(&p->svg, PAGE_MARGIN, y + down, "small", "start", name);
     for (int i = 0; i < count; i++) {
         double top = y + pitch * i;
         if (top - named >= SMALL_SIZE - 1) {
             (void)snprintf(name, sizeof name, "%d", strips[i].descriptor);
-            svg_label(&p->svg, PLOT_LEFT - 6, top + SMALL_SIZE - 2, "small quiet", "end", name);
+            svg_label(&p->svg, PLOT_LEFT - 6, top + down, "small quiet", "end", name);
             named = top;
         }
         for (size_t k = 0; k < p->rows->count; k++)
@@ -129,9 +137,12 @@ double draw_strips(struct picture *p, double y) {
     all = count = list_strips(rows, 0, strips, 0);
     if (count > 0) {
         double pitch = STRIP_ROOM / count;
-        svg_label(&p->svg, PAGE_MARGIN, y + SMALL_SIZE, "small quiet", "start", "Open descriptors");
-        y += LINE_HEIGHT;
-        y = draw_strips_of(p, strips, count, pitch < STRIP_PITCH_MAX ? pitch : STRIP_PITCH_MAX, y);
+        if (pitch > STRIP_PITCH_MAX) pitch = STRIP_PITCH_MAX;
+        p->leak_height = strip_height(pitch);
+        svg_label(&p->svg, PAGE_MARGIN, y + SMALL_SIZE, "small quiet", "start",
+                  has_terminal(rows) ? "Open descriptors, besides 0, 1 and 2 (the terminal)"
+                                     : "Open descriptors");
+        y = draw_strips_of(p, strips, count, pitch, y + LINE_HEIGHT + HEADING_GAP);
     }
     for (int i = 1; i < rows->process_count; i++)
         if (rows->processes[i].kind == KIND_CHILD) all = list_strips(rows, i, strips, all);

@@ -118,6 +118,7 @@ static const struct {
     {".sign", "stroke:#6a3fa0;fill:#6a3fa0", "stroke:#bda0f5;fill:#bda0f5"},
     {".reap", "stroke:#00734f;fill:#00734f", "stroke:#3ccf9f;fill:#3ccf9f"},
     {".fork", "stroke:#566069;fill:#566069", "stroke:#a9b2bb;fill:#a9b2bb"},
+    {".reap-text", "fill:#00734f", "fill:#3ccf9f"},
     {".cross", "stroke:#b83a00", "stroke:#ff8a4c"},
     {".stopped", "fill:#1c2126;stroke:#1c2126", "fill:#e8eaec;stroke:#e8eaec"},
     {".zombie .solid", "fill:#c44e00;stroke:none", "fill:#ff8a4c;stroke:none"},
