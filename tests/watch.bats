@@ -156,7 +156,9 @@ answered_once() {
 @test "watch: step 4: a connection that its client has reset is still a descriptor of the server" {
     view -s step4_leak/server
     answered_once 1 # the article's client leaves without reading
-    see "a descriptor without a connection" '3 listen 4 reset\?' '> 1 connection: no child is at work'
+    see "a descriptor without a connection" '0-2 std 3 listen 4 reset\?' '> 1 descriptor of a reset connection'
+    answered_once 1
+    see "two of them" '4 reset\? 5 reset\?' '> 2 descriptors of reset connections'
 }
 
 @test "watch: step 2: the queue: 6 of 5, full, and a client whose SYN gets no answer" {
@@ -236,9 +238,7 @@ leave() {
     connect client
     expect_soon "the client has a child" serve_forever has_children "$SERVER_PID" 1
     CHILD=$(children_of "$SERVER_PID")
-    GUARD=$(children_of "$VIEW")
-    GUARD=${GUARD/$SERVER_PID/}
-    GUARD=${GUARD// /}
+    GUARD=$(guard)
     "${@:3}"
     ends_well "$2"
     expect "$2: the exit status" "$1" "$(<"$LAB_DIR/status")" "watch in watch.c"
@@ -246,6 +246,10 @@ leave() {
     in_tmux kill-server
     wait_until no_tmux
     rm -f "$LAB_DIR/status"
+}
+# Prints the guard's process: the view's other child.
+guard() {
+    tr ' ' '\n' <<<"$(children_of "$VIEW")" | grep -vxF "$SERVER_PID"
 }
 no_tmux() {
     ! in_tmux has-session 2>/dev/null
@@ -269,6 +273,56 @@ signal_view() {
 @test "watch: even a crash does, and SIGKILL" {
     leave 134 'a crash' signal_view ABRT
     leave 137 'SIGKILL' signal_view KILL
+}
+
+@test "watch: the server ends even when the view's guard is killed with it" {
+    view
+    LAB_SERVERS+=("$SERVER_PID") # to be ended if it lives on
+    kill -KILL "$(guard)" "$VIEW"
+    expect_soon "the server is gone" "PR_SET_PDEATHSIG in serve.c" is_gone "$SERVER_PID"
+}
+
+# written SIZE: has the server printed so many bytes?
+written() {
+    (($(stat -L -c %s "/proc/$SERVER_PID/fd/1") >= $1))
+}
+
+# bounded WHEN: while it prints 100 MB more, does its output take up 32 MiB at most?
+bounded() {
+    local size blocks
+    size=$(stat -L -c %s "/proc/$SERVER_PID/fd/1")
+    expect_soon "$1 the server prints on" "serve.c: its output is to need no reader" written $((size + 100000000))
+    blocks=$(stat -L -c %b "/proc/$SERVER_PID/fd/1")
+    expect "$1 its output takes up 32 MiB at most ($((blocks / 2048)))" yes \
+        "$( ((blocks <= 32 * 2048)) && echo yes)" "drop_old in guard.c"
+}
+
+@test "watch: a server that prints without end: the keys work, and its output takes up little memory" {
+    # no more than 1 GiB in all, should nobody end it
+    # shellcheck disable=SC2016 # for the other bash
+    in_terminal prlimit --fsize=1073741824 "$WATCH" -- bash -c \
+        '"$1" -p 0 & while :; do printf "%0131072d\nmore\n" 0; read -rt 0.001 -u 9; done 9<> <(:)' \
+        bash "$BIN/step5_zombie/server"
+    see "the view" 'process [0-9]+ +port [0-9]+' '^ more'
+    read_title
+    bounded "while the view runs"
+    press p
+    see "a pause" '  paused'
+    bounded "while the view pauses"
+    press p
+    see "what was passed over" '\.\.\. [0-9]+ KiB are left out here'
+    kill -STOP "$VIEW"
+    bounded "while the view is stopped"
+    kill -CONT "$VIEW"
+    press q
+    expect_soon "q ends the view" "read_stream in serve.c" has_status
+    expect_soon "the server is gone" end_server is_gone "$SERVER_PID"
+}
+
+@test "watch: five children at once: each has its line, and the sockets have two" {
+    view -s step3_fork/server -y 22 -- -s 0
+    for i in 1 2 3 4 5; do connect "clients[i]"; done
+    see "each child" 'children 5, ' '^ \|- .* 4 c1$' '^ \|- .* 4 c4$' '^ `- .* 4 c5$' '^ \.\.\. and 4 more connections'
 }
 
 @test "watch: a terminal that goes away ends it, too" {
@@ -432,7 +486,7 @@ lend() {
     read_title
     answered_once 2
     connect client
-    see "zombies and a connection" 'children 3, zombies 2' ' recv c[0-9]+ .* 4 c[0-9]+' \
+    see "zombies and a connection" 'children 3, zombies 2' "processes of user $user 6 of 500" ' recv c[0-9]+ .* 4 c[0-9]+' \
         '^ c[0-9]+ +[0-9]+ +ESTABLISHED +ESTABLISHED +child'
 }
 
@@ -445,12 +499,15 @@ lend() {
 }
 
 @test "watch: what is wrong it says in one line, with another status than 0" {
-    refuses 2 "watch: this is not a terminal: --once prints one look" "$WATCH" -- true
-    refuses 2 "watch: there is no process 4194304" "$WATCH" --once -p 4194304
+    refuses 2 "watch: this is not a terminal; for one look as text type: $WATCH --once -- true" "$WATCH" -- true
+    how='; type: make watch PID=..., or build/tools/watch --once -p PID'
+    refuses 2 "watch: there is no process 4194304$how" "$WATCH" --once -p 4194304
+    refuses 2 "watch: not the number of a process: server$how" env PID=server tools/watch/run
+    refuses 2 "watch: ./none is not built: type make watch" env STEP=5 WATCH=./none tools/watch/run
     refuses 1 "watch: ./none cannot be started: No such file or directory" "$WATCH" --once -- ./none
     refuses 1 "watch: false ended at once, with status 1" "$WATCH" --once -- false
     refuses 2 "watch: there is no step '8': a number from 1 to 7, a stage's name, or eintr" env STEP=8 tools/watch/run
-    refuses 2 "watch: which server? Say STEP=1 to 7, or SERVER=\"./mine\"" tools/watch/run
+    refuses 2 "watch: which server? Type make watch STEP=5 \(1 to 7\), or make watch SERVER=\"./mine\"" tools/watch/run
     refuses 2 "watch: there is no program './none'" env SERVER=./none tools/watch/run
     refuses 2 "watch: 'http' is not a port: a number, 0 for any that is free" env STEP=5 PORT=http tools/watch/run
     start_server "$BIN/step1_iterative/server" -p 0

@@ -9,8 +9,10 @@
 #include "../../tools/watch/sockets.c"
 #include <criterion/criterion.h>
 
+static int told = -1; /* what the guard is told goes there: by whom, which group */
+
 void guard_group(pid_t group) { /* serve.c's only tie to the guard */
-    (void)group;
+    if (told != -1) cr_assert_gt(write(told, (pid_t[]){getpid(), group}, 2 * sizeof group), 0);
 }
 
 /* ---- The texts of /proc ---- */
@@ -69,6 +71,17 @@ Test(watch_limits, soft_ones) {
     cr_assert_eq(parse_limit(text, "Max cpu time"), UNKNOWN);
 }
 
+/* The user's processes are counted at some looks only, but whenever there are more children, or
+ * less. */
+Test(watch_limits, are_counted_with_the_children) {
+    struct world world = {.alive = true, .server = getpid(), .looks = 1, .children = 1};
+    read_limits(&world);
+    cr_assert_gt(world.user_processes, 0, "not counted anew");
+    world.user_processes = UNKNOWN;
+    read_limits(&world);
+    cr_assert_eq(world.user_processes, UNKNOWN, "counted although nothing is new");
+}
+
 static const char *label(const char *target) {
     static struct descriptor descriptor;
     descriptor = (struct descriptor){0};
@@ -109,6 +122,16 @@ Test(watch_sockets, the_same_address_in_ipv6) {
     cr_assert_neq(compare_endpoints(&four.local, &six.remote), 0);
 }
 
+Test(watch_sockets, states_that_are_not_known_are_passed_over) {
+    struct world world = {.listener.local.port = 8888};
+    struct tcp tcp = {.local.port = 8888};
+    for (tcp.state = 0; tcp.state < 20; tcp.state++) note_socket(&world, &tcp);
+    for (size_t i = 0; i < world.connections.count; i++)
+        cr_assert_not_null(TCP_STATES[connection_at(&world, i)->server_state]);
+    cr_assert_eq(world.connections.count, TCP_CLOSING - 2, "neither TIME-WAIT nor LISTEN");
+    look_away(&world);
+}
+
 Test(watch_sockets, other_lines_are_refused) {
     struct tcp tcp;
     cr_assert(!parse_tcp("  sl  local_address rem_address   st tx_queue", &tcp));
@@ -146,6 +169,75 @@ Test(watch_output, long_lines_and_many) {
     cr_assert_eq(tail.count, 1001);
 }
 
+/* A server whose output is a file of so many lines of 8 characters. */
+static struct server *server_with(off_t lines) {
+    static struct server server;
+    static char block[1 << 16];
+    server = (struct server){.pid = 0};
+    cr_assert(open_output(&server));
+    for (size_t i = 0; i < sizeof block; i++) block[i] = "a line.\n"[i % 8];
+    for (off_t left = lines * 8; left > 0; left -= (off_t)sizeof block)
+        cr_assert_gt(write(server.files[0], block, sizeof block), 0);
+    return &server;
+}
+
+Test(watch_output, what_is_too_much_is_left_out) {
+    struct server *server = server_with(1 << 20);
+    check_server(server);
+    cr_assert_eq(server->read[0], 8 << 20, "read up to %lld of 8 MiB", (long long)server->read[0]);
+    cr_assert_eq(server->tail.count, 1 + LAST / 8, "%u lines, expected one and the last 64 KiB's",
+                 server->tail.count);
+    check_server(server);
+    cr_assert_eq(server->tail.count, 1 + LAST / 8, "nothing is new, but something was read");
+}
+
+Test(watch_output, less_is_read_to_the_end) {
+    struct server *server = server_with(1 << 16);
+    check_server(server);
+    cr_assert_eq(server->tail.count, 1 << 16, "%u lines", server->tail.count);
+}
+
+Test(watch_output, a_file_that_was_emptied) {
+    struct server *server = server_with(1 << 13);
+    check_server(server);
+    cr_assert_eq(ftruncate(server->files[0], 0), 0);
+    cr_assert_eq(write(server->files[0], "new\n", 4), 4);
+    check_server(server);
+    cr_assert_eq(server->tail.count, (1 << 13) + 1, "%u lines: the new one was not read",
+                 server->tail.count);
+}
+
+/* The server itself tells the guard, before it is executed: else the view could be killed between.
+ */
+Test(watch_server, tells_the_guard_by_itself) {
+    int ends[2];
+    pid_t message[2];
+    char *command[] = {"true", NULL};
+    struct server *server = server_with(0);
+    server->command = command;
+    cr_assert_eq(pipe2(ends, O_NONBLOCK), 0);
+    told = ends[1];
+    cr_assert_eq(start_server(server), 0);
+    cr_assert_eq(read(ends[0], message, sizeof message), sizeof message,
+                 "the guard was told nothing: see become");
+    cr_assert_eq(message[0], server->pid, "told by %d, not by the server, %d: see become",
+                 (int)message[0], (int)server->pid);
+    cr_assert_eq(message[1], server->pid);
+    end_server(server);
+}
+
+Test(watch_server, that_cannot_be_started_leaves_nothing) {
+    char *command[] = {"/none", NULL};
+    struct server *server = server_with(1);
+    server->command = command;
+    cr_assert_eq(start_server(server), ENOENT);
+    cr_assert(!server->running);
+    cr_assert_eq(server->group, 0);
+    check_server(server);
+    cr_assert_eq(server->tail.count, 0, "the output of the one before is shown");
+    end_server(server);
+}
+
 /* ---- Leaks ---- */
 
 /* A server in accept that holds c1 and c2, and a child that has inherited c1 and works for c2. */
@@ -181,21 +273,31 @@ Test(watch_leaks, an_inherited_copy_is_no_work) {
 
 /* ---- Lines ---- */
 
-static void check_share(int room, int first, int second, int expected_first, int expected_second) {
+static void check_share(int room, int first, int second, int needed, int expected_first,
+                        int expected_second) {
     int got_first, got_second;
-    share(room, first, second, &got_first, &got_second);
+    share(room, first, second, needed, &got_first, &got_second);
     cr_assert_eq(got_first, expected_first, "%d of %d for %d and %d", got_first, room, first,
                  second);
-    cr_assert_eq(got_second, expected_second);
+    cr_assert_eq(got_second, expected_second, "%d of %d for %d and %d, the second", got_second,
+                 room, first, second);
 }
 
 Test(watch_share, nobody_takes_more_than_he_needs_or_half) {
-    check_share(10, 3, 4, 3, 4);
-    check_share(10, 100, 100, 5, 5);
-    check_share(11, 100, 100, 6, 5);
-    check_share(10, 100, 2, 8, 2);
-    check_share(10, 2, 100, 2, 8);
-    check_share(0, 5, 5, 0, 0);
+    check_share(10, 3, 4, 0, 3, 4);
+    check_share(10, 100, 100, 0, 5, 5);
+    check_share(11, 100, 100, 0, 6, 5);
+    check_share(10, 100, 2, 0, 8, 2);
+    check_share(10, 2, 100, 0, 2, 8);
+    check_share(0, 5, 5, 5, 0, 0);
+}
+
+Test(watch_share, the_living_come_first) {
+    check_share(8, 6, 5, 6, 6, 2);
+    check_share(8, 100, 5, 6, 6, 2);
+    check_share(8, 100, 100, 100, 6, 2);
+    check_share(8, 100, 0, 6, 8, 0);
+    check_share(1, 2, 2, 2, 1, 0);
 }
 
 Test(watch_lines, are_cut_and_blanked) {

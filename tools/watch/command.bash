@@ -20,11 +20,12 @@ fail() {
     exit 2
 }
 
+WATCH=${WATCH:-build/tools/watch}
+[ -x "$WATCH" ] || fail "$WATCH is not built: type make $WHO"
+
 # choose_server: sets COMMAND to the words of the command line.
 choose_server() {
     local stage program=${PROGRAM:-server} server arguments more
-    WATCH=${WATCH:-build/tools/watch}
-    [ -x "$WATCH" ] || fail "$WATCH is not built: type make $WHO"
     case ${STEP-} in
     '') stage= ;;
     [1-7]) stage=${STAGES[STEP - 1]} ;;
@@ -38,7 +39,7 @@ choose_server() {
     if [ -n "${SERVER-}" ]; then
         read -ra server <<<"$SERVER"
     else
-        [ -n "$stage" ] || fail "which server? Say STEP=1 to 7, or SERVER=\"./mine\""
+        [ -n "$stage" ] || fail "which server? Type make $WHO STEP=5 (1 to 7), or make $WHO SERVER=\"./mine\""
         server=("${BIN:-.}/$stage/$program")
         if [ "${BIN:-.}" -ef . ]; then server=("$stage/$program"); fi
     fi

@@ -1,6 +1,7 @@
 /*
  * The guard: a process that waits for our end, however it comes (a crash and SIGKILL too, which
- * leave us no time), and then ends the server's process group and restores the terminal.
+ * leave us no time), and then ends the server's process group and restores the terminal. While it
+ * waits it keeps the server's output small: it is there when we are stopped, too.
  */
 #ifndef GUARD_H
 #define GUARD_H
@@ -8,8 +9,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Starts it; before the terminal is changed, and before the first server. */
-bool start_guard(void);
+/* Starts it; before the terminal is changed, and before the first server. The two files are what
+ * the server's output goes to; NULL: there is no server of ours. */
+bool start_guard(const int *files);
 
 enum { NOBODY = -1 };
 

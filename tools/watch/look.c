@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RANK_OF_CHILDREN = 1000000, RANK_OF_QUEUE = 2000000000 }; /* above descriptors' numbers */
+
 struct name {
     struct endpoint peer;
     unsigned name;
@@ -123,20 +125,22 @@ static void list_holdings(struct world *world) {
     sort(&world->holdings, sizeof(struct holding), by_inode);
 }
 
-static const struct holding *holdings_end(const struct world *world) {
-    return (struct holding *)world->holdings.items + world->holdings.count;
+/* The next descriptor that is the same socket, NULL if there is none. */
+static const struct holding *next_holding(const struct world *world,
+                                          const struct holding *holding) {
+    const struct holding *end = (struct holding *)world->holdings.items + world->holdings.count;
+    return holding + 1 < end && holding[1].inode == holding->inode ? holding + 1 : NULL;
 }
 
 /* Notes who holds a connection. The rank: the server's descriptors grow as it accepts, if it keeps
  * them, and otherwise the numbers of its children; those in the queue come last. */
 static void find_holders(struct world *world, struct connection *connection) {
-    connection->rank = 2000000000;
+    connection->rank = RANK_OF_QUEUE;
     if (connection->inode == 0) return;
     const struct holding *holding = find_holding(world, connection->inode);
-    for (; holding != NULL && holding < holdings_end(world); holding++) {
-        if (holding->inode != connection->inode) break;
+    for (; holding != NULL; holding = next_holding(world, holding)) {
         const struct process *process = process_at(world, holding->process);
-        long rank = 1000000 + (long)holding->process;
+        long rank = RANK_OF_CHILDREN + (long)holding->process;
         if (process->depth == 0) {
             connection->by_server = true;
             rank = descriptor_at(world, holding->descriptor)->number;
@@ -178,22 +182,17 @@ static void name_connections(struct world *world) {
     sort(&world->names, sizeof(struct name), by_name_peer);
 }
 
-/* Tells each descriptor that is a socket of ours which one it is. */
+/* Tells each descriptor of a socket which connection it is, or that it listens. */
+static void name_holdings(struct world *world, unsigned long inode, int connection) {
+    const struct holding *holding = inode != 0 ? find_holding(world, inode) : NULL;
+    for (; holding != NULL; holding = next_holding(world, holding))
+        descriptor_at(world, holding->descriptor)->connection = connection;
+}
+
 static void name_descriptors(struct world *world) {
-    const struct holding *holding;
-    for (size_t i = 0; i < world->connections.count; i++) {
-        unsigned long inode = connection_at(world, i)->inode;
-        holding = inode == 0 ? NULL : find_holding(world, inode);
-        for (; holding != NULL && holding < holdings_end(world); holding++) {
-            if (holding->inode != inode) break;
-            descriptor_at(world, holding->descriptor)->connection = (int)i;
-        }
-    }
-    holding = world->listening ? find_holding(world, world->listener.inode) : NULL;
-    for (; holding != NULL && holding < holdings_end(world); holding++) {
-        if (holding->inode != world->listener.inode) break;
-        descriptor_at(world, holding->descriptor)->connection = LISTENER;
-    }
+    for (size_t i = 0; i < world->connections.count; i++)
+        name_holdings(world, connection_at(world, i)->inode, (int)i);
+    if (world->listening) name_holdings(world, world->listener.inode, LISTENER);
 }
 
 /* A TCP socket of which the kernel lists no state is connected no more: its client has reset it,
@@ -248,11 +247,10 @@ void look(struct world *world) {
     name_descriptors(world);
     find_workers(world);
     find_resets(world);
-    world->queued = 0;
-    world->leaked = server_in(world, "accept") ? world->resets : 0;
+    world->queued = world->leaked = 0;
     for (size_t i = 0; i < world->connections.count; i++) {
-        world->queued += is_queued(connection_at(world, i)) ? 1 : 0;
-        world->leaked += is_leaked(world, connection_at(world, i)) ? 1 : 0;
+        if (is_queued(connection_at(world, i))) world->queued++;
+        if (is_leaked(world, connection_at(world, i))) world->leaked++;
     }
 }
 

@@ -80,10 +80,12 @@ struct world {
 
     bool listening, limit_known;
     struct tcp listener; /* as it is, or was last */
-    unsigned queued, dialling, time_waits, resets, leaked, last_name;
+    unsigned queued, dialling, time_waits, leaked, last_name;
+    unsigned resets; /* descriptors of the server whose connections were reset */
     size_t children, dead_children; /* all of them, and the zombies among them */
     uid_t user;
     long descriptor_limit, process_limit, user_processes; /* UNLIMITED, UNKNOWN */
+    size_t counted_children; /* there were so many when the user's processes were counted */
     unsigned looks;
 };
 

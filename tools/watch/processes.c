@@ -367,6 +367,8 @@ void read_limits(struct world *world) {
     }
     (void)snprintf(path, sizeof path, "/proc/%d", (int)world->server);
     if (fstatat(AT_FDCWD, path, &stat, 0) == 0) world->user = stat.st_uid;
-    if (world->looks++ % LOOKS_PER_COUNT == 0) /* that costs more */
-        world->user_processes = count_threads(world->user);
+    bool is_due = world->looks++ % LOOKS_PER_COUNT == 0; /* counting costs more than the rest */
+    if (!is_due && world->children == world->counted_children) return;
+    world->user_processes = count_threads(world->user);
+    world->counted_children = world->children;
 }

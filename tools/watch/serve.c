@@ -10,71 +10,72 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { KIND_STEPS = 30, DESCRIPTORS = 1024 };
-static const struct timespec STEP = {.tv_nsec = 10000000}; /* of waiting for the server's end */
+enum { DESCRIPTORS = 1024, NOT_EXECUTED = 127 };
+enum { PATIENCE = 30 }; /* with a server that is to end, in pauses */
+static const struct timespec PAUSE = {.tv_nsec = 10000000};
+enum { MOST = 1 << 20, LAST = 1 << 16 }; /* bytes: if more than the one is new, the other is read */
 
 /* Gives this process what a server is to begin with: default dispositions, no blocked signals, a
  * session and so a process group of its own, descriptors 0 to 2 alone; and becomes the server. */
 static _Noreturn void become(const struct server *server, int report) {
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigset_t none;
+    (void)setsid(); /* cannot fail: this process is new, and leads no group */
+    guard_group(getpid()); /* by ourselves, and now: the guard knows, whenever the view is killed */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the guard be killed as well */
     (void)sigemptyset(&none);
     for (int signal = 1; signal < NSIG; signal++) (void)sigaction(signal, &action, NULL);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)setsid();
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    (void)dup2(null, 0);
-    (void)dup2(server->files[0], 1);
-    (void)dup2(server->files[1], 2);
-    for (int other = 3; other < DESCRIPTORS;
-         other++) /* ours do so anyway, inherited ones may not */
-        (void)fcntl(other, F_SETFD, FD_CLOEXEC);
-    (void)execvp(server->command[0], server->command);
+    if (null != -1 && dup2(null, 0) != -1 && dup2(server->files[0], 1) != -1 &&
+        dup2(server->files[1], 2) != -1) {
+        for (int other = 3; other < DESCRIPTORS; other++) /* ours have it; inherited ones? */
+            (void)fcntl(other, F_SETFD, FD_CLOEXEC);
+        (void)execvp(server->command[0], server->command);
+    }
     (void)!write(report, &(int){errno}, sizeof(int)); /* if it fails: nobody to tell */
-    _exit(127);
+    _exit(NOT_EXECUTED);
 }
 
-/* Its output goes into memory: that needs no reader, and is gone with us. */
-static bool open_files(struct server *server) {
+/* Its output goes into memory: a pipe would be full when we are stopped, and the server wait. */
+bool open_output(struct server *server) {
     static const char *const NAMES[] = {"out", "err"};
     for (int i = 0; i < 2; i++) {
         server->files[i] = memfd_create(NAMES[i], MFD_CLOEXEC);
-        if (server->files[i] == -1) return false;
-        (void)fcntl(server->files[i], F_SETFL, O_APPEND);
-        server->read[i] = 0;
+        if (server->files[i] == -1 || fcntl(server->files[i], F_SETFL, O_APPEND) == -1)
+            return false;
     }
     return true;
-}
-
-static void close_files(struct server *server) {
-    for (int i = 0; i < 2; i++) (void)close(server->files[i]);
 }
 
 int start_server(struct server *server) {
     int report[2], error = 0;
     memset(&server->tail, 0, sizeof server->tail);
-    if (!open_files(server) || pipe2(report, O_CLOEXEC) == -1) return errno;
-    server->pid = fork();
-    if (server->pid == 0) become(server, report[1]);
-    if (server->pid == -1) error = errno;
+    server->pid = server->group = 0;
+    for (int i = 0; i < 2; i++) {
+        if (ftruncate(server->files[i], 0) == -1) return errno;
+        server->read[i] = 0;
+    }
+    if (pipe2(report, O_CLOEXEC) == -1) return errno;
+    pid_t pid = fork();
+    if (pid == 0) become(server, report[1]);
+    if (pid == -1) error = errno;
     (void)close(report[1]);
-    if (server->pid > 0) {
-        guard_group(server->pid);
-        if (read(report[0], &error, sizeof error) == sizeof error) /* else it could be executed */
-            (void)waitpid(server->pid, NULL, 0);
+    if (pid > 0 && read(report[0], &error, sizeof error) == sizeof error) {
+        (void)waitpid(pid, NULL, 0); /* it could not be executed */
+        guard_group(NOBODY);
     }
     (void)close(report[0]);
-    server->running = error == 0;
-    server->group = server->running ? server->pid : 0;
-    if (server->running) return 0;
-    guard_group(NOBODY);
-    close_files(server);
-    server->pid = 0;
-    return error;
+    if (error != 0) return error;
+    server->pid = server->group = pid;
+    server->running = true;
+    return 0;
 }
 
 static void end_line(struct tail *tail, int stream) {
@@ -103,42 +104,53 @@ void add_output(struct tail *tail, int stream, const char *bytes, size_t size) {
     }
 }
 
-/* Reads what is new; what was read is given back to the system, so the memory does not fill up. */
-static void read_output(struct server *server) {
+/* Reads what is new of its output or errors. That is bounded, however fast it prints: else we would
+ * do nothing but read. What is passed over, and what was read, the guard gives back (drop_old). */
+static void read_stream(struct server *server, int stream) {
     char bytes[16384];
-    for (int i = 0; i < 2; i++) {
-        for (ssize_t size;
-             (size = pread(server->files[i], bytes, sizeof bytes, server->read[i])) > 0;
-             server->read[i] += size) {
-            add_output(&server->tail, i, bytes, (size_t)size);
-            (void)fallocate(server->files[i], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                            server->read[i], size);
-        }
+    struct stat stat;
+    off_t *next = &server->read[stream];
+    if (fstat(server->files[stream], &stat) == -1) return;
+    off_t end = stat.st_size;
+    if (*next > end) *next = 0; /* it was emptied, as "echo >/dev/stderr" does */
+    if (end - *next > MOST) {
+        int length = snprintf(bytes, sizeof bytes, "\n... %lld KiB are left out here ...\n",
+                              (long long)(end - LAST - *next) / 1024);
+        add_output(&server->tail, stream, bytes, (size_t)length);
+        *next = end - LAST;
+    }
+    while (*next < end) {
+        size_t wanted = end - *next < (off_t)sizeof bytes ? (size_t)(end - *next) : sizeof bytes;
+        ssize_t size = pread(server->files[stream], bytes, wanted, *next);
+        if (size <= 0) return;
+        add_output(&server->tail, stream, bytes, (size_t)size);
+        *next += size;
     }
 }
 
 void check_server(struct server *server) {
     if (server->running && waitpid(server->pid, &server->status, WNOHANG) == server->pid)
         server->running = false;
-    if (!server->running && server->group > 0 && kill(-server->group, 0) == -1) {
+    if (!server->running && server->group > 0 && kill(-server->group, 0) == -1 && errno == ESRCH) {
         server->group = 0; /* nobody is left: the number may be given to others */
         guard_group(NOBODY);
     }
-    read_output(server);
+    for (int stream = 0; stream < 2; stream++) read_stream(server, stream);
+}
+
+/* Sends its group a signal, and gives it time to end. */
+static void end_with(struct server *server, int signal) {
+    if (server->group > 0) (void)kill(-server->group, signal);
+    for (int i = 0; i < PATIENCE && server->running; i++) {
+        (void)nanosleep(&PAUSE, NULL);
+        check_server(server);
+    }
 }
 
 void end_server(struct server *server) {
-    if (server->pid <= 0) return;
-    if (server->group > 0) (void)kill(-server->group, SIGTERM);
-    for (int i = 0; i < KIND_STEPS && server->running; i++) {
-        (void)nanosleep(&STEP, NULL);
-        check_server(server);
-    }
-    if (server->group > 0)
-        (void)kill(-server->group, SIGKILL); /* whoever does not listen to TERM */
-    if (server->running) (void)waitpid(server->pid, &server->status, 0);
+    end_with(server, SIGTERM);
+    end_with(server, SIGKILL); /* whoever does not listen to TERM; another user's heeds neither */
     server->running = false;
     server->pid = server->group = 0;
     guard_group(NOBODY);
-    close_files(server);
 }

@@ -26,14 +26,17 @@ struct server {
     bool running;
     int status; /* when it no longer runs: as wait(2) tells */
     int files[2]; /* its output and errors */
-    off_t read[2]; /* so many bytes of them are in the tail */
+    off_t read[2]; /* so many bytes of them are read */
     struct tail tail;
 };
+
+/* Makes the files for its output, once for all servers to come. */
+bool open_output(struct server *server);
 
 /* Starts server->command; returns 0, or the error number with which it could not be started. */
 int start_server(struct server *server);
 
-/* Learns whether it has ended, and what it has printed. */
+/* Learns whether it has ended, and reads what it has printed. */
 void check_server(struct server *server);
 
 /* Ends it with all its process group, kindly first. */

@@ -15,9 +15,8 @@ again() {
 }
 
 cat <<END
-The server listens on port $PORT. Type here, and watch the view:
-  curl http://localhost:$PORT/hello
-  $client -p $PORT -c 3
-  again   starts the server anew
-  exit    ends the lab
+Type here, and watch the view:
+ curl http://localhost:$PORT/hello
+ $client -p $PORT -c 3
+ again: a new server; exit: the end
 END

@@ -17,6 +17,7 @@ enum { LOW = 18 }; /* a lower screen has one hint only, and does not name the ke
 enum { COLUMN_STATE = 15, COLUMN_CALL = 27, COLUMN_DESCRIPTORS = 37 };
 enum { COLUMN_PORT = 10, COLUMN_SERVER = 18, COLUMN_CLIENT = 32, COLUMN_HELD = 46 };
 enum { MOST_LINES = 4, CROWDED = 4, MORE_ROOM = 11 }; /* of the server's descriptors; then fewer */
+enum { FEWEST_SOCKETS = 2 }; /* lines of them, where there are many processes */
 enum { FEW_DESCRIPTORS = 3 }; /* left: then a hint says so */
 
 static const char *const TCP_STATES[] = {
@@ -56,18 +57,24 @@ static int left(const struct page *page) {
     return page->width - last_line(page)->length;
 }
 
-void put(struct page *page, enum style style, const char *format, ...) {
+static void vput(struct page *page, enum style style, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
+static void vput(struct page *page, enum style style, const char *format, va_list arguments) {
     char text[LINE_SIZE];
     struct line *line = last_line(page);
-    va_list arguments;
-    va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments); /* NOLINT(*valist*): it is initialized */
-    va_end(arguments);
     for (const char *next = text; *next != '\0' && left(page) > 0; next++) {
         line->style[line->length] = (unsigned char)style;
         line->text[line->length++] = *next;
         if (*next < ' ' || *next > '~') line->text[line->length - 1] = ' ';
     }
+}
+
+void put(struct page *page, enum style style, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vput(page, style, format, arguments);
+    va_end(arguments);
 }
 
 /* Fills the line with blanks up to a column; always one at least. */
@@ -109,7 +116,7 @@ static void put_ending(struct page *page, enum style style, int status) {
 static void put_title(struct page *page, const struct view *view, const struct world *world) {
     start_line(page);
     put(page, BAR, " %.*s ", page->width > 60 ? page->width - 40 : 20, world->command);
-    put(page, BAR, "  process %d", (int)world->server);
+    if (world->server > 0) put(page, BAR, "  process %d", (int)world->server);
     if (world->listener.local.port != 0) put(page, BAR, "  port %d", world->listener.local.port);
     put(page, BAR, "  ");
     if (!world->alive) put(page, ALARM, " ENDED ");
@@ -222,7 +229,7 @@ static void put_descriptor(struct page *page, const struct world *world,
     }
 }
 
-/* Are its descriptors 0 to 2 the usual ones, so that a few characters will do for all three? */
+/* Are its descriptors 0 to 2 the usual ones, so that one word will do for all three? */
 static bool has_usual_three(const struct world *world, const struct process *process) {
     if (process->descriptors < 3) return false;
     for (int i = 0; i < 3; i++) {
@@ -246,18 +253,15 @@ static size_t put_some(struct page *page, const struct world *world, const struc
     return i;
 }
 
-/* Writes all descriptors of a process, in so many lines. If they do not fit into the first, one
- * word is written for 0 to 2; if not into the last, it says how many more there are. */
+/* Writes all descriptors of a process, in so many lines, with one word for 0 to 2. If they do not
+ * fit into the last, it says how many more there are. */
 static void put_descriptors(struct page *page, const struct world *world,
                             const struct process *process, int lines) {
     size_t all = process->descriptors, next;
-    int begin = last_line(page)->length;
     if (process->hidden) put(page, PLAIN, " (not yours)");
-    if (put_some(page, world, process, 0, 0) == all) return;
-    last_line(page)->length = begin;
     size_t first = has_usual_three(world, process) ? 3 : 0;
     if (first > 0) put(page, DIM, " 0-2 std");
-    begin = last_line(page)->length;
+    int begin = last_line(page)->length;
     for (; (next = put_some(page, world, process, first, 0)) < all && lines > 1; lines--) {
         start_line(page);
         go_to(page, COLUMN_STATE);
@@ -376,7 +380,7 @@ static void put_holders(struct page *page, const struct world *world,
         put(page, PLAIN, "nobody: closed");
     } else if (connection->by_server || connection->children > 0) {
         if (is_leaked(world, connection))
-            put(page, ALARM,
+            put(page, ALARM, "%s",
                 connection->children == 0 ? "server only: leaked?" : "server: leaked?");
         else if (connection->by_server) put(page, PLAIN, "server");
         if (connection->by_server && connection->children > 0) put(page, PLAIN, " and ");
@@ -435,15 +439,19 @@ static void put_output(struct page *page, const struct tail *tail, int lines) {
 
 /* ---- Hints ---- */
 
-/* Says a hint, in the form of a line; no more than there is room for. */
-#define HINT(page, room, ...)                                                                      \
-    do {                                                                                           \
-        if ((room) == 0) return;                                                                   \
-        start_line(page);                                                                          \
-        put(page, STRONG, " > ");                                                                  \
-        put(page, PLAIN, __VA_ARGS__);                                                             \
-        (room)--;                                                                                  \
-    } while (0)
+/* Says a hint in a line of its own, if there is room for one more. */
+static void hint(struct page *page, int *room, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void hint(struct page *page, int *room, const char *format, ...) {
+    va_list arguments;
+    if (*room == 0) return;
+    start_line(page);
+    put(page, STRONG, " > ");
+    va_start(arguments, format);
+    vput(page, PLAIN, format, arguments);
+    va_end(arguments);
+    (*room)--;
+}
 
 /* Last words of a server that tell a story, and what that is. */
 static const struct {
@@ -458,18 +466,18 @@ static const struct {
 static void hint_at_end(struct page *page, const struct view *view, const struct world *world,
                         int *room) {
     if (view->server == NULL) {
-        HINT(page, *room, "The server, process %d, has ended; how, only its parent can ask.",
+        hint(page, room, "The server, process %d, has ended; how, only its parent can ask.",
              (int)world->server);
         return;
     }
     const char *words = view->server->tail.last_error;
-    HINT(page, *room, "The server has ended with ");
+    hint(page, room, "The server has ended with "); /* the first: there is room */
     put_ending(page, ALARM, view->server->status);
     if (*words == '\0') return;
     put(page, PLAIN, ": ");
     put(page, ALARM, "%s", words);
     for (size_t i = 0; i < sizeof STORIES / sizeof STORIES[0]; i++)
-        if (strstr(words, STORIES[i].words) != NULL) HINT(page, *room, "%s", STORIES[i].story);
+        if (strstr(words, STORIES[i].words) != NULL) hint(page, room, "%s", STORIES[i].story);
 }
 
 /* The connection that the server waits for, or is at work for: the first that it holds. */
@@ -487,22 +495,28 @@ static const char *plural(size_t count) {
 static void hint_at_flaws(struct page *page, const struct world *world, int *room) {
     const struct process *server = process_at(world, 0);
     if (strchr("Tt", server->state) != NULL)
-        HINT(page, *room, "The server is stopped: signals and clients wait until it goes on.");
+        hint(page, room, "The server is stopped: signals and clients wait until it goes on.");
     if (server->hidden)
-        HINT(page, *room, "The server is another user's: the kernel hides its descriptors.");
-    else if (!world->listening) HINT(page, *room, "No process of the server listens (yet).");
+        hint(page, room, "The server is another user's: the kernel hides its descriptors.");
+    else if (!world->listening) hint(page, room, "No process of the server listens (yet).");
     if (world->descriptor_limit > 0 &&
         (long)server->descriptors + FEW_DESCRIPTORS >= world->descriptor_limit)
-        HINT(page, *room, "Descriptors left: %ld. Without one accept fails.",
+        hint(page, room, "Descriptors left: %ld. Without one accept fails.",
              world->descriptor_limit - (long)server->descriptors);
     if (world->listening && world->limit_known && world->listener.queue > world->listener.limit)
-        HINT(page, *room, "The queue is full: the next client's SYN gets no answer.");
+        hint(page, room, "The queue is full: the next client's SYN gets no answer.");
     if (world->leaked > 0)
-        HINT(page, *room,
+        hint(page, room,
              "%u connection%s: no child is at work, yet the server keeps a copy: no FIN.",
              world->leaked, plural(world->leaked));
+    if (world->resets > 0 && server_in(world, "accept"))
+        hint(page, room,
+             world->resets == 1
+                 ? "%u descriptor of a reset connection: the server has not closed it."
+                 : "%u descriptors of reset connections: the server has not closed them.",
+             world->resets);
     if (world->dead_children > 0)
-        HINT(page, *room, "%zu zombie%s: ended children that nobody has waited for.",
+        hint(page, room, "%zu zombie%s: ended children that nobody has waited for.",
              world->dead_children, plural(world->dead_children));
 }
 
@@ -511,16 +525,16 @@ static void hint_at_work(struct page *page, const struct world *world, int *room
     const struct connection *connection = served(world);
     size_t living = world->children - world->dead_children;
     if (server_in(world, "recv") && connection != NULL)
-        HINT(page, *room, "The server waits for what c%u sends, and accepts nobody meanwhile.",
+        hint(page, room, "The server waits for what c%u sends, and accepts nobody meanwhile.",
              connection->name);
     else if (server_in(world, "sleep") && connection != NULL)
-        HINT(page, *room, "The server sleeps before it closes c%u, and accepts nobody meanwhile.",
+        hint(page, room, "The server sleeps before it closes c%u, and accepts nobody meanwhile.",
              connection->name);
     else if (living > 0)
-        HINT(page, *room, "%zu child%s at work; the server is free for the next client.", living,
+        hint(page, room, "%zu child%s at work; the server is free for the next client.", living,
              living == 1 ? " is" : "ren are");
     else if (world->listening && world->connections.count == 0 && server_in(world, "accept"))
-        HINT(page, *room, "The server waits for a client: curl http://localhost:%d/hello",
+        hint(page, room, "The server waits for a client: curl http://localhost:%d/hello",
              world->listener.local.port);
 }
 
@@ -529,7 +543,7 @@ static void put_hints(struct page *page, const struct view *view, const struct w
     rule(page, "in words");
     if (!world->alive) {
         hint_at_end(page, view, world, &room);
-        if (processes(world) > 0) HINT(page, room, "Some of its processes live on, as orphans.");
+        if (processes(world) > 0) hint(page, &room, "Some of its processes live on, as orphans.");
     } else {
         hint_at_flaws(page, world, &room);
         hint_at_work(page, world, &room);
@@ -539,9 +553,11 @@ static void put_hints(struct page *page, const struct view *view, const struct w
 
 /* ---- The page ---- */
 
-void share(int room, int wanted_first, int wanted_second, int *first, int *second) {
-    int half = room / 2;
-    *first = wanted_first < room - half ? wanted_first : room - half;
+void share(int room, int wanted_first, int wanted_second, int needed, int *first, int *second) {
+    int least = room - room / 2; /* of the first */
+    if (needed > room - FEWEST_SOCKETS) needed = room - FEWEST_SOCKETS;
+    if (needed > least) least = needed;
+    *first = wanted_first < least ? wanted_first : least;
     *second = wanted_second < room - *first ? wanted_second : room - *first;
     *first = wanted_first < room - *second ? wanted_first : room - *second;
 }
@@ -566,8 +582,9 @@ static void put_lists(struct page *page, struct view *view, const struct world *
     size_t connections = world->connections.count;
     int output = 0, first, second;
     if (view->server != NULL) output = room >= 12 ? 4 : room / 3;
+    int living = (int)(processes(world) - world->dead_children);
     share(room - output, (int)others + lines_of_server(page, world, NO_LIMIT), (int)connections,
-          &first, &second);
+          living, &first, &second);
     int own = lines_of_server(page, world, first), most = (int)others - (first - own);
     if (most < (int)connections - second) most = (int)connections - second;
     if (view->scroll > most) view->scroll = most > 0 ? most : 0;

@@ -32,9 +32,10 @@ struct view {
 /* Makes the page anew. Brings scroll back to what there is. */
 void show(struct page *page, struct view *view, const struct world *world);
 
-/* Gives rooms to two lists that want so many lines: each has at least half of the room, if it wants
- * so much, and what the other leaves. */
-void share(int room, int wanted_first, int wanted_second, int *first, int *second);
+/* Gives room to two lists that want so many lines: each has at least half of the room, if it wants
+ * so much, and what the other leaves. But the first has the lines that it needs, if two are left.
+ */
+void share(int room, int wanted_first, int wanted_second, int needed, int *first, int *second);
 
 /* Appends text to the page's last line, as far as it fits, control characters blanked. */
 void put(struct page *page, enum style style, const char *format, ...)

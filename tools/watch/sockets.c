@@ -20,6 +20,7 @@
 /* Takes one socket into account. */
 static void note_socket(struct world *world, const struct tcp *tcp) {
     in_port_t port = world->listener.local.port;
+    if (tcp->state < TCP_ESTABLISHED || tcp->state > TCP_CLOSING) return; /* not known here */
     if (tcp->state == TCP_LISTEN) {
         if (world->listening || find_holding(world, tcp->inode) == NULL) return;
         world->listening = true;
@@ -120,11 +121,11 @@ static bool ask_both(struct world *world, unsigned states, in_port_t local, in_p
 
 /* Finds the sockets through sock_diag: the kernel picks those with our port. */
 static bool sockets_from_diag(struct world *world) {
-    const unsigned listening = 1U << TCP_LISTEN;
+    const unsigned listening = 1U << TCP_LISTEN, all = (1U << (TCP_CLOSING + 1)) - 1;
     if (!ask_both(world, listening, 0, 0)) return false;
     in_port_t port = world->listener.local.port;
-    return port == 0 ||
-           (ask_both(world, ~listening, port, 0) && ask_both(world, ~listening, 0, port));
+    return port == 0 || (ask_both(world, all & ~listening, port, 0) &&
+                         ask_both(world, all & ~listening, 0, port));
 }
 
 /* Reads an address and port of /proc/net/tcp: the address as words in the machine's byte order. */

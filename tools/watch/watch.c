@@ -34,7 +34,9 @@ enum { REST = 60 }; /* it rests so many times as long as it has looked */
 enum { START_STEP = 10, START_STEPS = 300 }; /* of waiting for a server that begins, in ms */
 enum { PLAIN_WIDTH = 80, USAGE_STATUS = 2 };
 
-static const char USAGE[] = "usage: watch [--once] -- COMMAND... | watch [--once] -p PID\n";
+static const char USAGE[] = "usage: build/tools/watch [--once] -- COMMAND...\n"
+                            "       build/tools/watch [--once] -p PID\n";
+static const char HOW[] = "; type: make watch PID=..., or build/tools/watch --once -p PID";
 static const char HELP[] =
     "  -- COMMAND...  start this server, show it, and end it with all its processes\n"
     "  -p, --pid PID  show a server that runs, and leave it alone\n"
@@ -134,6 +136,7 @@ static bool open_terminal(void) {
     (void)noecho();
     if (tcgetattr(STDIN_FILENO, &mode) == 0) {
         mode.c_cc[VINTR] = _POSIX_VDISABLE;
+        mode.c_iflag &= ~(tcflag_t)IXON; /* Ctrl-S would stop us while we write */
         (void)tcsetattr(STDIN_FILENO, TCSANOW, &mode);
         (void)def_prog_mode();
     }
@@ -215,6 +218,7 @@ static void wait_for_beginning(struct session *session) {
 }
 
 static void restart(struct session *session) {
+    session->view.paused = false;
     end_server(&session->server);
     int error = begin(session);
     if (error == 0) return;
@@ -304,35 +308,42 @@ static int explain(const struct session *session, int error) {
     return EXIT_FAILURE;
 }
 
-/* Shows the server, once or live; returns the exit status. */
+/* Prints the page, or keeps it on the screen; returns the exit status. */
+static int show_server(struct session *session) {
+    if (session->once) {
+        print_once(session);
+        if (fflush(stdout) == 0) return EXIT_SUCCESS;
+        perror("watch: the output");
+        return EXIT_FAILURE;
+    }
+    if (!open_terminal()) {
+        const char *name = getenv("TERM");
+        (void)fprintf(stderr, "watch: the terminal '%s' is not known; type: export TERM=xterm\n",
+                      name != NULL ? name : "");
+        return USAGE_STATUS;
+    }
+    show_live(session);
+    (void)endwin();
+    return EXIT_SUCCESS;
+}
+
+/* Starts the server if it is ours, shows it, ends it; returns the exit status. */
 static int watch(struct session *session) {
     int status = EXIT_SUCCESS;
     session->view.keys = !session->once;
-    if (session->own) {
-        if (!start_guard()) {
-            perror("watch: fork");
-            return EXIT_FAILURE;
-        }
-        int error = begin(session);
-        session->view.server = &session->server;
-        if (error == 0) wait_for_beginning(session);
-        if (error != 0 || (!session->server.running && !fatal)) status = explain(session, error);
-    } else if (!session->once && !start_guard()) {
-        perror("watch: fork");
+    if (session->own) session->view.server = &session->server;
+    if ((session->own && !open_output(&session->server)) ||
+        ((session->own || !session->once) &&
+         !start_guard(session->own ? session->server.files : NULL))) {
+        perror("watch");
         return EXIT_FAILURE;
     }
-    if (status == EXIT_SUCCESS && !fatal) {
-        if (session->once) {
-            print_once(session);
-        } else if (open_terminal()) {
-            show_live(session);
-            (void)endwin();
-        } else {
-            (void)fprintf(stderr, "watch: the terminal '%s' is not known: set TERM\n",
-                          getenv("TERM") != NULL ? getenv("TERM") : "");
-            status = USAGE_STATUS;
-        }
+    if (session->own) {
+        int error = begin(session);
+        if (error == 0) wait_for_beginning(session);
+        if (error != 0 || (!session->server.running && !fatal)) status = explain(session, error);
     }
+    if (status == EXIT_SUCCESS && !fatal) status = show_server(session);
     if (session->own) end_server(&session->server);
     dismiss_guard();
     look_away(&session->world);
@@ -343,9 +354,17 @@ static int watch(struct session *session) {
 
 /* ---- The beginning ---- */
 
-/* Complains in one line and ends. */
+/* Complains in one line, which says what can be typed instead, and ends. */
 static _Noreturn void refuse(const char *what, const char *word, const char *then) {
-    (void)fprintf(stderr, "watch: %s%s\n%s", what, word, then);
+    (void)fprintf(stderr, "watch: %s%s%s\n", what, word, then);
+    exit(USAGE_STATUS);
+}
+
+static _Noreturn void refuse_live(char *argv[]) {
+    (void)fprintf(stderr, "watch: this is not a terminal; for one look as text type: %s --once",
+                  argv[0]);
+    for (char **word = argv + 1; *word != NULL; word++) (void)fprintf(stderr, " %s", *word);
+    (void)fputc('\n', stderr);
     exit(USAGE_STATUS);
 }
 
@@ -354,9 +373,9 @@ static pid_t parse_pid(const char *text) {
     errno = 0;
     long pid = strtol(text, &end, 10);
     if (*text == '\0' || *end != '\0' || errno != 0 || pid < 1 || pid > 1 << 22)
-        refuse("not the number of a process: ", text, USAGE);
+        refuse("not the number of a process: ", text, HOW);
     (void)snprintf(path, sizeof path, "/proc/%ld", pid);
-    if (access(path, F_OK) == -1) refuse("there is no process ", text, "");
+    if (access(path, F_OK) == -1) refuse("there is no process ", text, HOW);
     return (pid_t)pid;
 }
 
@@ -376,7 +395,7 @@ static void parse_options(struct session *session, int argc, char *argv[]) {
     session->own = optind < argc;
     session->server.command = argv + optind;
     if (session->own == (session->world.server != 0))
-        refuse("either a command or -p PID", "", USAGE);
+        refuse("either a command or -p PID", "", "; type: build/tools/watch -h");
 }
 
 /* Sees to it that descriptors 0 to 2 are there: else other files would get these numbers. */
@@ -391,8 +410,7 @@ int main(int argc, char *argv[]) {
     const char *source = getenv("WATCH_SOURCE"); /* "proc": as if there were no sock_diag */
     fill_gaps();
     parse_options(&session, argc, argv);
-    if (!session.once && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
-        refuse("this is not a terminal: --once prints one look", "", "");
+    if (!session.once && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))) refuse_live(argv);
     session.world.from_proc = source != NULL && strcmp(source, "proc") == 0;
     catch_signals();
     return watch(&session);
