@@ -32,6 +32,8 @@ in_tmux() {
 # like before and after is in $LAB_DIR, and so is the exit status.
 in_terminal() {
     local columns=80 rows=24
+    # a terminal that hangs up ends the thread that looks for leaks, and the view would wait for it for ever
+    local -x ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0
     while [[ ${1-} == -[xy] ]]; do
         if [ "$1" = -x ]; then columns=$2; else rows=$2; fi
         shift 2
