@@ -24,7 +24,7 @@ WATCH := $(BUILD)/tools/watch
 BIN := $(CURDIR)/$(SET)
 export BIN CC STEP SERVER PROGRAM SANITIZE VALGRIND YES ARGS TRACE WATCH
 
-.PHONY: all tour watch lab picture pictures picture-check book test unit test-book deps deps-browser deps-lint lint format transcripts clean help
+.PHONY: all tour watch lab picture pictures picture-check book test unit hostile soak test-book deps deps-browser deps-lint lint format transcripts clean help
 
 all: $(BUILT) ## Build the servers of all stages, and the client.
 
@@ -56,6 +56,12 @@ test: $(BUILT) $(HELPERS) $(TRACE) $(WATCH) $(if $(SERVER),,$(UNITS)) ## Prove e
 
 unit: $(UNITS) ## Test the functions of the programs on their own, with Criterion.
 	@UNITS='$(UNITS)' tools/test unit
+
+hostile: $(BUILT) $(HELPERS) ## Meet rude clients in thousands, for SECONDS=30 at each stage, with what it declares.
+	@STEP=hostile HOSTILE_SECONDS=$(or $(SECONDS),30) HOSTILE_CROWD=4000 LAB_DEADLINE=60 tools/test bats
+
+soak: $(BUILT) ## Let stage 7 serve more than it can for SECONDS=120, and look for what it lost or kept.
+	@SOAK_SECONDS=$(or $(SECONDS),120) tools/soak
 
 test-book: book ## Read the book in a real browser, every page of it, and find what is wrong.
 	@tools/book/check

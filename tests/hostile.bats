@@ -18,12 +18,13 @@ load setup
 CROWD=${HOSTILE_CROWD:-300} # connections that send nothing
 PROGRAMS=(step1_iterative step2_sleep step3_fork step4_leak step5_zombie step6_sigchld step7_waitpid)
 
-# begin STEP [PREFIX...]: starts that stage's server.
+# begin STEP [-x PROGRAM]: starts that stage's server, which may have as many descriptors as it can get.
 begin() {
+    only_ours "here all stages are compared"
     set +T # bats follows each command: slow
     STEP=$1
     shift
-    serve prlimit --nofile="$(ulimit -Hn)" "$@"
+    serve "$@" prlimit --nofile="$(ulimit -Hn)"
 }
 
 # Prints how many connections the server has accepted: it counts them.
@@ -58,6 +59,12 @@ expect_as_declared() {
     esac
     if [[ $STEP == step4* ]]; then connections=$((connections + 4)); else connections=4; fi
     expect "descriptors of $STEP after $1" "$connections" "$descriptors" "ls -l /proc/$SERVER_PID/fd"
+}
+
+# end_background: ends what background has started.
+end_background() {
+    kill -KILL "$BACKGROUND_PID"
+    wait "$BACKGROUND_PID" 2>/dev/null || true
 }
 
 # rude MANNER [COUNT [SEED]]: such a client, or so many, one after another.
@@ -112,7 +119,7 @@ rude() {
             ;;
         esac
         expect_soon "all are on their way" "$BACKGROUND_OUT" grep -q "of $CROWD are connected" "$BACKGROUND_OUT"
-        kill -KILL "$BACKGROUND_PID"
+        end_background
         expect_as_declared "$CROWD silent clients"
         stop_server || true
     done
@@ -131,7 +138,7 @@ rude() {
         size=$(sed -n 's/.*REQUEST_QUEUE_SIZE = \([0-9]*\).*/\1/p' "$STEP/server.c")
         expect "clients in the queue of $STEP: its size and one more (of 1,500)" $((size + 1)) "$waiting" \
             "listen, /proc/sys/net/core/somaxconn"
-        kill -KILL "$BACKGROUND_PID"
+        end_background
         kill -CONT "$SERVER_PID"
         expect_as_declared "a flood"
         expect "connections of $STEP: those in the queue, and the new client" yes \
@@ -174,8 +181,7 @@ swarm() {
 @test "hostile: eintr dies of the first child that ends, whatever ended it, with its reason" {
     for manner in reset vanish half-request drip megabyte rubbish reset-after-request reset-during-answer \
         reset-after-answer never-read leave-before-answer half-close half-close-and-reset; do
-        STEP=step6_sigchld
-        serve -x eintr
+        begin step6_sigchld -x eintr
         expect_soon "eintr waits in accept" serve_forever is_in accept "$SERVER_PID"
         rude "$manner"
         server_status

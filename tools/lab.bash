@@ -104,12 +104,13 @@ start_server() {
 }
 
 announced_or_gone() {
-    local line
+    local line gone=1
+    if is_gone "$SERVER_PID"; then gone=0; fi # before the look: its last words may be its first
     if read -r line <"$SERVER_OUT" && [[ $line =~ ^Serving\ HTTP\ on\ port\ ([0-9]+) ]]; then
         PORT=${BASH_REMATCH[1]}
         return 0
     fi
-    is_gone "$SERVER_PID"
+    return "$gone"
 }
 
 # stop_server [SIGNAL]: ends the server (SIGTERM unless told otherwise) and its process group,
