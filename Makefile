@@ -24,7 +24,7 @@ WATCH := $(BUILD)/tools/watch
 BIN := $(CURDIR)/$(SET)
 export BIN CC STEP SERVER PROGRAM SANITIZE VALGRIND YES ARGS TRACE WATCH
 
-.PHONY: all tour watch lab picture pictures picture-check book test unit hostile soak test-book deps deps-browser deps-lint lint format transcripts clean help
+.PHONY: all tour watch lab picture pictures picture-check book test unit repeat hostile soak test-book deps deps-browser deps-lint lint format transcripts clean help
 
 all: $(BUILT) ## Build the servers of all stages, and the client.
 
@@ -56,6 +56,9 @@ test: $(BUILT) $(HELPERS) $(TRACE) $(WATCH) $(if $(SERVER),,$(UNITS)) ## Prove e
 
 unit: $(UNITS) ## Test the functions of the programs on their own, with Criterion.
 	@UNITS='$(UNITS)' tools/test unit
+
+repeat: $(BUILT) $(HELPERS) $(TRACE) $(WATCH) $(UNITS) ## Run all tests TIMES=20 times, in any order, every second time on busy processors.
+	@UNITS='$(UNITS)' REPEAT_TIMES=$(or $(TIMES),20) tools/repeat
 
 hostile: $(BUILT) $(HELPERS) ## Meet rude clients in thousands, for SECONDS=30 at each stage, with what it declares.
 	@STEP=hostile HOSTILE_SECONDS=$(or $(SECONDS),30) HOSTILE_CROWD=4000 LAB_DEADLINE=60 tools/test bats
