@@ -18,13 +18,14 @@ endif
 BUILT := $(PROGRAMS:%=$(SET)/%)
 UNITS := $(SERVERS:%=$(BUILD)/tests/unit/%) $(addprefix $(BUILD)/tests/unit/,client trace draw watch)
 HELPERS := build/tests/rude
+SPEND := build/tests/spend
 TRACE := $(BUILD)/tools/trace
 WATCH := $(BUILD)/tools/watch
 
 BIN := $(CURDIR)/$(SET)
 export BIN CC STEP SERVER PROGRAM SANITIZE VALGRIND YES ARGS TRACE WATCH
 
-.PHONY: all tour watch lab picture pictures picture-check book test unit repeat hostile soak test-book deps deps-browser deps-lint lint format transcripts clean help
+.PHONY: all tour watch lab picture pictures picture-check book test unit repeat hostile soak test-book deps deps-browser deps-lint lint format transcripts faults clean help
 
 all: $(BUILT) ## Build the servers of all stages, and the client.
 
@@ -51,8 +52,11 @@ picture-check: $(BUILT) $(TRACE) ## Draw all of them, and say which in docs/pict
 book: ## Make a book for the browser of all this: build/book/index.html.
 	@tools/book/book
 
-test: $(BUILT) $(HELPERS) $(TRACE) $(WATCH) $(if $(SERVER),,$(UNITS)) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.
+test: $(BUILT) $(HELPERS) $(SPEND) $(TRACE) $(WATCH) $(if $(SERVER),,$(UNITS)) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.
 	@UNITS='$(UNITS)' tools/test
+
+faults: $(BUILT) $(SPEND) ## Let every system call fail in every documented way, and see what is declared; STEP=7 for one.
+	@tools/faults $(STEP)
 
 unit: $(UNITS) ## Test the functions of the programs on their own, with Criterion.
 	@UNITS='$(UNITS)' tools/test unit
@@ -118,6 +122,11 @@ $(BUILT): $(SET)/%: %.c $(FLAGS)
 $(HELPERS): build/%: %.c $(FLAGS) | needs
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $<
+
+# Static: no fault of close(2) can hit the dynamic linker. Never with a sanitizer.
+$(SPEND): tests/spend.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -static -o $@ $<
 
 $(TRACE): $(wildcard tools/trace/*.[ch]) $(FLAGS)
 	@mkdir -p $(@D)
