@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+#
+# The walk of the faults: a sample of it, one row of each behaviour, and what the tool says when a table is wrong.
+# All rows: make faults.
+
+ARTICLE_SLEEP=0
+load setup
+
+setup() {
+    cd "$ROOT" || return
+    only_ours "the tables are about our own programs"
+    not_under_valgrind "its own calls would be walked"
+    if [ -n "${SANITIZE-}" ]; then skip "the sanitizers make calls of their own"; fi
+    strace -o /dev/null true 2>/dev/null || skip "strace is missing, or may not trace here"
+    lab_open
+    tables=$LAB_DIR/tables
+    mkdir "$tables"
+    cp tests/faults/*.tsv "$tables"
+}
+
+# faults ARGUMENT...: runs the tool, with tables that a test may spoil.
+faults() {
+    run timeout 300 env BIN="$BIN" TABLES="$tables" tools/faults "$@" </dev/null
+}
+
+# spoil FILE SED-SCRIPT: edits a table; the edit has to change something.
+spoil() {
+    sed -i.before -E "$2" "$tables/$1"
+    expect "whether the edit of $1 changes it" different "$(cmp -s "$tables/$1" "$tables/$1.before" || echo different)" "$2"
+}
+
+@test "faults: each server and the client do what is declared, one row of each behaviour" {
+    faults --sample
+    expect "the status" 0 "$status" "$output"
+    expect "how many programs are as declared" 9 "$(grep -c 'rows, all as declared' <<<"$output")" "$output"
+}
+
+@test "faults: stage 7 and the client have no row that hangs, crashes, leaks or is silent" {
+    for program in step7_waitpid client; do
+        expect "what $program does, other than what it may" '' \
+            "$(cut -f 5 "$tables/$program.tsv" | sort -u | grep -vE '^(behaviour|dies|loses this connection|carries on(, says less)?|reports it)$')" \
+            "tests/faults/$program.tsv"
+        expect "what is left after $program" "- left" "$(cut -f 8 "$tables/$program.tsv" | sort -u | xargs)" "tests/faults/$program.tsv"
+    done
+    expect "what ends with a status other than 1, and yet dies" '' \
+        "$(awk -F '\t' '$5 == "dies" && $6 != 1' "$tables"/step*.tsv "$tables/client.tsv")" tests/faults
+    expect "what dies without a word" '' \
+        "$(awk -F '\t' '$5 ~ /dies|loses|reports/ && $7 == "-"' "$tables"/step*.tsv "$tables/client.tsv")" tests/faults
+}
+
+@test "faults: a wrong declaration fails, and says what was declared, what was seen, where to look" {
+    spoil step7_waitpid.tsv 's/^(server\taccept\tECONNABORTED\t1\t)carries on\t-\t-/\1loses this connection\t-\taccept: Nobody/'
+    faults --sample 7
+    expect "the status" 1 "$status" "$output"
+    expect_match "the row" 'step7_waitpid: accept fails with ECONNABORTED, call 1 of the server' "$output" tell_differences
+    expect_match "what was declared" 'declared: loses this connection: accept: Nobody' "$output" tell_differences
+    expect_match "what was seen" 'seen: +carries on' "$output" tell_differences
+    expect_match "where to look" 'look at: .* strace .*inject=accept:error=ECONNABORTED:when=1 ' "$output" tell_differences
+    expect_match "the sum" 'rows, 1 of them not as declared' "$output" check
+}
+
+@test "faults: nobody may declare that a server hangs, or that stage 7 leaves a zombie" {
+    spoil step7_waitpid.tsv 's/^(server\taccept\tEINTR\t1\t)carries on\t-\t-\t-/\1hangs\t-\t-\t1 zombie/'
+    faults --sample 7
+    expect "the status" 1 "$status" "$output"
+    expect_match "what it says" 'accept EINTR 1: nobody may declare that it "hangs"' "$output" forbidden
+    expect_match "what it says" 'what is left \(1 zombie\) is not the flaw of this stage' "$output" forbidden
+}
+
+@test "faults: a call that nobody has listed fails: the tables do not go stale" {
+    spoil calls.tsv '/^getsockname\t/d'
+    faults --sample 7
+    expect "the status" 2 "$status" "$output"
+    expect_match "what it says" 'the server calls getsockname, which .*/calls\.tsv does not know' "$output" unknown
+}
+
+@test "faults: a row that is missing, or one too much, fails" {
+    spoil step1_iterative.tsv '/^server\tbind\tEINVAL\t/d'
+    faults --sample 1
+    expect "the status" 1 "$status" "$output"
+    expect_match "what is missing" '< server.bind.EINVAL.1' "$output" check
+    cp tests/faults/step1_iterative.tsv "$tables"
+    printf 'server\tchroot\tEPERM\t1\tdies\t1\tchroot: No\t-\n' >>"$tables/step1_iterative.tsv"
+    faults --sample 1
+    expect "the status" 1 "$status" "$output"
+    expect_match "what is too much" '> server.chroot.EPERM.1' "$output" check
+}
+
+@test "faults: without strace, or where it may not trace, it says what to type" {
+    mkdir "$LAB_DIR/without" "$LAB_DIR/strange"
+    ln -s /usr/local/bin/* /usr/bin/* /bin/* "$LAB_DIR/without" 2>/dev/null || true
+    rm -f "$LAB_DIR/without/strace"
+    PATH=$LAB_DIR/without faults 7
+    expect "the status" 2 "$status" "$output"
+    expect "what it says" "faults: strace is missing: make deps installs it" "$output" obstacle
+    printf '#!/bin/sh\necho "strace: PTRACE_TRACEME: Operation not permitted" >&2; exit 1\n' >"$LAB_DIR/strange/strace"
+    chmod +x "$LAB_DIR/strange/strace"
+    PATH=$LAB_DIR/strange:$PATH faults 7
+    expect "the status" 2 "$status" "$output"
+    expect_match "what it says" '^faults: strace may not trace here .*--cap-add=SYS_PTRACE$' "$output" obstacle
+}
+
+@test "faults: a program or an option that there is not is refused" {
+    faults 8
+    expect "the status" 2 "$status" "$output"
+    expect_match "what it says" "there is no program '8'" "$output" main
+    faults --fast
+    expect "the status" 2 "$status" "$output"
+    expect_match "what it says" "there is no option '--fast'" "$output" main
+}
+
+@test "faults: Ctrl-C leaves no process and no file" {
+    mkdir -p "$LAB_DIR/tmp" "$LAB_DIR/bin/step7_waitpid"
+    cp "$BIN/step7_waitpid/server" "$LAB_DIR/bin/step7_waitpid" # so that its command line tells whose it is
+    background env BIN="$LAB_DIR/bin" TABLES="$tables" TMPDIR="$LAB_DIR/tmp" tools/faults 7
+    walking() { ls "$LAB_DIR"/tmp/lab.*/log "$LAB_DIR"/tmp/faults.*/seen.* >/dev/null 2>&1; }
+    expect_soon "it walks" tools/faults walking
+    kill -INT "$BACKGROUND_PID"
+    expect_soon "it has ended" tools/faults is_gone "$BACKGROUND_PID"
+    left() { pgrep -f "^$LAB_DIR/bin|^(strace|bash).*$LAB_DIR/(bin|tmp)" | xargs; }
+    none_left() { [ -z "$(left)" ] && [ -z "$(ls "$LAB_DIR/tmp")" ]; }
+    expect_soon "nothing that it has started, and no file (left: $(left) $(ls "$LAB_DIR/tmp"))" end_all none_left
+}
