@@ -39,8 +39,12 @@ begin() {
 connected() {
     [ "$(ss -Htn state established "sport = :$PORT" | wc -l)" -eq "$1" ]
 }
+seen_connected() {
+    echo "$(ss -Htn state established "sport = :$PORT" | wc -l) connections"
+}
 end() {
-    expect_soon "the client ends by itself" "ps -o pid,stat,wchan,args --ppid $BACKGROUND_PID" \
+    expect_soon "the client ends by itself" \
+        "what its processes wait for: with -t for no longer than that, with --no-read for no answer. strace -f" \
         is_gone "$BACKGROUND_PID"
     status=0
     wait "$BACKGROUND_PID" || status=$?
@@ -55,8 +59,10 @@ count() {
 
 # expect_outcome COUNTS STATUS: fails unless the summary has these numbers, and the client this status.
 expect_outcome() {
-    expect "the numbers of the summary" "$1" "$counts" "$output"
-    expect "the client's exit status (0: all answered and ended, 1: not all)" "$2" "$status" "$output"
+    expect "the numbers of the summary" "$1" "$counts" \
+        "classify, and what it is told: a connect, an answer, an end of file, an errno. The client's words: $output"
+    expect "the client's exit status (0: all answered and ended, 1: not all)" "$2" "$status" \
+        "the end of main in the client. Its words: $output"
 }
 
 # refuses LINE ARGUMENT...: with these arguments the client prints a line that matches LINE, a line of
@@ -65,7 +71,7 @@ refuses() {
     local line=$1
     shift
     run timeout -k 1 "$LAB_DEADLINE" "$CLIENT" "$@"
-    expect "the status of client $*" 2 "$status" "$output"
+    expect "the status of client $*" 2 "$status" "parse_options and parse_number in the client. Its words: $output"
     expect "how many lines client $* prints" 2 "${#lines[@]}" "$output"
     expect_match "the line that says what is wrong with $*" "client: .*$line" "${lines[0]}" "parse_options in the client"
     expect_match "the line of usage" '^usage: client \[-c CLIENTS\].*\[-h\]$' "${lines[1]}" USAGE
@@ -79,7 +85,8 @@ no_leak_check() {
 @test "8.1 -c N -n M: N processes open M connections each" {
     stopped_stage
     begin -c 3 -n 4
-    expect_soon "12 connections" "ss -tn sport = :$PORT" connected 12
+    expect_soon "12 connections" \
+        "start_clients forks 3, be_client makes 4 connections in each: ss -tnp shows whose they are" connected 12
     expect "how many connections each of its processes holds, by ss" '4 4 4' \
         "$(ss -Htnp state established "dport = :$PORT" | grep -o 'pid=[0-9]*' | sort | uniq -c | awk '{ print $1 }' | xargs)" \
         "ss -tnp dport = :$PORT"
@@ -145,7 +152,7 @@ END
     all_received() { [ "$(received | grep -c '<end of file>')" -eq 4 ]; }
     expect_soon "four connections have come and gone" "$SERVER_OUT" all_received
     expect "what the server received, as cat -A shows it" "$(cat -A "$LAB_DIR/wanted")" "$(received | cat -A)" \
-        "the request in the client"
+        "format_request in the client: its lines end in CRLF, which is ^M$ here, and Host is one of them. RFC 9112, 3.2"
 }
 
 @test "8.3 all connections of all clients are ESTABLISHED at the same instant" {
@@ -165,8 +172,8 @@ END
     one_has_ended() { [ "$(states)" = 'CLOSE-WAIT ESTAB' ]; }
     read -r one other <<<"$(children_of "$SERVER_PID")"
     kill -KILL "$one"
-    expect_soon "one connection has had its end of file, and is open nevertheless" "ss -tn dport = :$PORT" \
-        one_has_ended
+    expect_soon "one connection has had its end of file, and is open nevertheless" \
+        "when does the client close a connection? It is to hold all until the last one is settled" one_has_ended
     nap
     expect "the client's ends of its connections, a moment later" 'CLOSE-WAIT ESTAB' "$(states)" \
         "when does the client close a connection?"
@@ -184,7 +191,7 @@ END
     expect_outcome '20 answered and ended' 0
     expect "forks and connects, in the order in which they began, repetitions left out" \
         'fork connect' "$(sed -nE -e "s/.*connect\(.*htons\($PORT\).*/connect/p" \
-            -e 's/^[0-9]+ +(clone|clone3|fork|vfork)\(.*/fork/p' "$LAB_DIR/strace" | uniq | xargs)" \
+            -e 's/^[0-9]+ +(clone|clone3|fork|vfork)\(.*/fork/p' "$LAB_DIR/strace" | uniq | head -n 4 | xargs)" \
         "strace -f -e trace=connect,clone: who waits at the barrier?"
 }
 
@@ -230,6 +237,8 @@ END
 @test "8.4 refused: nobody listens; status 1" {
     client -c 3 -n 2
     expect_outcome '6 refused' 1
+    expect "the times that it shows: none, as no connection was made" '' "$(grep -E '^connect ' <<<"$output" | sed 's/  .*//')" \
+        "end_connect in the client: a socket whose connect has failed can be written to as well; SO_ERROR tells. connect(2)"
 }
 
 @test "8.4 the sleeping server: one answer without end of file, no answer for the others, told apart" {
@@ -245,7 +254,8 @@ END
     expect_match "the numbers of the summary" '^[1-9] answered and ended; 4[0-9] could not start$' "$counts" "$output"
     expect "their sum" 50 "$((${counts//[!0-9]/ + }0))" "$output"
     expect "the exit status" 1 "$status" "$output"
-    expect_match "its advice" '12 files.* ulimit -n [0-9]+' "$output" "print_shortage in the client"
+    expect_match "its advice" '12 files.* ulimit -n [0-9]+' "$(grep "^Not the server's fault" <<<"$output")" \
+        "print_shortage in the client: EMFILE is this process's limit, ENFILE the machine's. socket(2)"
 }
 
 @test "8.4 could not start, for want of processes: the limit, and what to type" {
@@ -308,7 +318,8 @@ END
         clients=$(children_of "$BACKGROUND_PID")
         kill -INT -- "$target$BACKGROUND_PID"
         end
-        expect "the numbers of the summary" '6 not known (interrupted)' "$counts" "$output"
+        expect "the numbers of the summary" '6 not known (interrupted)' "$counts" \
+            "handle_signals and collect in the client: a signal asks it to sum up. Its words: ${output:-none}"
         expect "its status (130: SIGINT)" 130 "$status" "$output"
         # shellcheck disable=SC2086 # a word each
         expect "its processes" '' "$(ps -o pid=,stat=,args= $clients)" "end_clients in the client"

@@ -25,6 +25,9 @@ if [ -n "${VALGRIND-}" ]; then LAB_DEADLINE=60; fi
 # has CRLF is for 1.1 to assert.
 GREETING=$'HTTP/1.1 200 OK\n\nHello, World!\n'
 
+# Where to look when there are fewer zombies than children that should have ended.
+WHO_REAPS="does the child end (_exit)? who waits, or ignores SIGCHLD? strace -f -e trace=wait4,rt_sigaction,exit_group"
+
 setup() {
     cd "$ROOT" || return
     lab_open
@@ -121,7 +124,51 @@ expect_soon() {
     local what=$1 look=$2
     shift 2
     if wait_until "$@"; then return 0; fi
-    report "$what" "within $LAB_DEADLINE s: $*" "still not so" "$look"
+    report "$what" "within $LAB_DEADLINE s: $*" "$(seen_instead "$@")" "$look"
+}
+
+# seen_instead COMMAND...: prints what there is instead of what that command has waited for. A file's
+# own command may have a seen_COMMAND beside it.
+seen_instead() {
+    local child
+    case $1 in
+    is_in) shift 2 && for child; do whereabouts "$child"; done ;;
+    all_in)
+        echo "$(count_children "$3") children: $(for child in $(children_of "$3"); do whereabouts "$child"; done |
+            sort | uniq -c | sed -E 's/^ +//' | paste -sd ',' | sed 's/,/, /g')"
+        ;;
+    has_children | has_zombies) echo "$(count_children "$2") children, $(count_zombies "$2") of them zombies" ;;
+    has_descriptors) if is_gone "$2"; then whereabouts "$2"; else descriptors_of "$2"; fi ;;
+    in_state | is_gone) whereabouts "$2" ;;
+    is_tcp) tcp_state "$2" "$3" ;;
+    *) if declare -F "seen_$1" >/dev/null; then "seen_$1" "${@:2}"; else echo "still not so"; fi ;;
+    esac
+}
+
+# whereabouts PID: prints what that process is at.
+whereabouts() {
+    local call
+    case $(state_of "$1") in
+    [-X]) echo "ended" ;;
+    Z) if [ "$1" = "${SERVER_PID-}" ]; then echo "ended"; else echo "a zombie"; fi ;;
+    T) echo "stopped" ;;
+    *)
+        for call in accept recv sleep wait; do
+            if is_in "$call" "$1"; then echo "in $call" && return; fi
+        done
+        echo "alive, but not in accept, recv, sleep or wait"
+        ;;
+    esac
+}
+
+# expect_queue LENGTH: fails unless so many clients, or as many as this kernel allows, may wait to be
+# accepted.
+expect_queue() {
+    local most
+    most=$(</proc/sys/net/core/somaxconn)
+    expect "how many clients may wait in the queue: Send-Q of ss -ltn" "$(($1 < most ? $1 : most))" \
+        "$(ss -Hltn "sport = :$PORT" | awk '{ print $3 }')" \
+        "REQUEST_QUEUE_SIZE, listen(2): whoever finds the queue full is dropped, and tries again a second later"
 }
 
 # report WHAT EXPECTED SEEN LOOK: prints that, and the state of the experiment; returns 1.
@@ -150,8 +197,9 @@ lose_signals() {
     expect_soon "the server is stopped" "ps -o pid,stat" in_state "$SERVER_PID" T
     for ((i = 0; i < $1; i++)); do ask "${clients[i]}"; done
     expect_soon "all $1 children are dead, and nobody has waited for them: the server is stopped" \
-        "ps -o pid,ppid,stat" has_zombies "$SERVER_PID" "$1"
+        "$WHO_REAPS" has_zombies "$SERVER_PID" "$1"
     kill -CONT "$SERVER_PID"
-    expect_soon "the server goes on, and is back in accept" "grim_reaper, serve_forever" \
+    expect_soon "the server goes on, and is back in accept" \
+        "does grim_reaper return? is accept called again after EINTR? its last words are below" \
         is_in accept "$SERVER_PID"
 }

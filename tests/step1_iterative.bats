@@ -9,7 +9,8 @@ load setup
 @test "1.1 curl prints the greeting and exits 0" {
     serve
     run curl --silent --max-time "$LAB_DEADLINE" "http://localhost:$PORT/hello"
-    expect "curl's exit status" 0 "$status" "curl --verbose http://localhost:$PORT/hello"
+    expect "curl's exit status" 0 "$status" \
+        "7: nobody listens at the port that it prints, 28: no end in time. Start it, and type: curl -v http://localhost:8888/hello"
     expect "what curl prints" 'Hello, World!' "$output" "RESPONSE and send_all in the server"
 }
 
@@ -18,20 +19,24 @@ load setup
     connect client
     ask "$client"
     listen_to "$client"
-    expect "the answer, CR aside" "$GREETING" "${ANSWER//$'\r'/}" RESPONSE
-    if [ -z "${SERVER-}" ]; then
-        expect "all bytes of the answer" $'HTTP/1.1 200 OK\r\n\r\nHello, World!\n' "$ANSWER" RESPONSE
-    fi
+    expect "the answer, CR aside" "$GREETING" "${ANSWER//$'\r'/}" \
+        "RESPONSE: a status line and no header. Start it, and type: curl -si http://localhost:8888/hello | cat -A"
     expect "how the answer ends" 'end of file' "$ENDING" "who still holds the connection"
+    if [ -z "${SERVER-}" ]; then
+        expect "all bytes of the answer, as cat -A shows them" $'HTTP/1.1 200 OK^M$\n^M$\nHello, World!$' \
+            "$(curl --silent --include --max-time "$LAB_DEADLINE" "http://127.0.0.1:$PORT/hello" | cat -A)" \
+            "RESPONSE, and its length: the lines of HTTP's head end in CRLF (^M$), and no NUL (^@) follows"
+    fi
 }
 
 @test "1.2 the server says where it serves, and prints each request that it reads" {
     serve
     expect_match "its first line" '^Serving HTTP on port [0-9]+ \.\.\.$' "$(head -n 1 "$SERVER_OUT")" \
         "the first printf, and whether it is flushed"
-    for path in one two; do
+    for path in one two %d; do
         curl --silent --max-time "$LAB_DEADLINE" "http://127.0.0.1:$PORT/$path"
-        expect_soon "request /$path in the output" "printf in handle_request" \
+        expect_soon "request /$path in the output" \
+            "printf in handle_request, its format above all: a stranger must not write that. printf(3)" \
             grep -q "GET /$path HTTP/1.1" "$SERVER_OUT"
     done
 }
@@ -61,7 +66,8 @@ load setup
             has_descriptors "$SERVER_PID" '0 1 2 3 4'
         expect_match "descriptor 4 meanwhile" '^socket:' "$(descriptor "$SERVER_PID" 4)" serve_forever
         hang_up "$client"
-        expect_soon "4 is free again after the $turn" "close in serve_forever" \
+        expect_soon "4 is free again after the $turn" \
+            "close in serve_forever: shutdown ends a connection, close gives its number back. strace -e trace=accept,shutdown,close" \
             has_descriptors "$SERVER_PID" '0 1 2 3'
     done
 }
@@ -69,7 +75,8 @@ load setup
 @test "1.6 while a first client is silent, a second one connects but gets no answer" {
     serve
     connect first
-    expect_soon "the server waits for the first client's request" "recv in handle_request" \
+    expect_soon "the server waits for the first client's request" \
+        "who calls handle_request? Here the server itself is to; a child that serves is step 3's lesson: make diff-2-3" \
         is_in recv "$SERVER_PID"
     connect second
     ask "$second"
@@ -111,7 +118,10 @@ leave_time_wait() {
     serve
     leave_time_wait
     stop_server || true
-    serve -p "$PORT"
+    port=$PORT
+    serve -p "$port" 2>/dev/null ||
+        report "the server, started again at the same port" "it serves" "$(tail -n 1 "$SERVER_ERR")" \
+            "SO_REUSEADDR, set before bind: TIME_WAIT holds the port. strace -e trace=setsockopt,bind; socket(7)"
     expect "the old connection meanwhile" TIME-WAIT "$(tcp_state "$PORT" "$client_port")" "ss -tan"
 }
 
@@ -137,7 +147,8 @@ leave_time_wait() {
     only_ours "another's program need not take a port"
     serve
     run timeout "$LAB_DEADLINE" "$BIN/$STEP/server" -p "$PORT"
-    expect "its exit status" 1 "$status" "bind in listen_on"
+    expect "its exit status" 1 "$status" \
+        "124: it serves, so bind took another port, or nobody looked at its result; 0: what die says. strace -e trace=bind,listen"
     expect "what it says" 'bind: Address already in use' "$output" "bind(2), EADDRINUSE"
     expect "the first server" "Serving HTTP on port $PORT ..." "$(head -n 1 "$SERVER_OUT")" "$SERVER_ERR"
 }
@@ -174,10 +185,11 @@ next_is_answered() {
         ask "$client"
         listen_to "$client"
     else
-        ANSWER='connection refused'
+        server_status
+        ANSWER="connection refused; the server's exit status: $SERVER_STATUS"
     fi
     expect_match "the next client's answer after $1" 'Hello, World!' "$ANSWER" \
-        "what the server said when it met with $1: below"
+        "one client's failure must not end the server. A status above 128 is 128 + a signal (kill -l $((SERVER_STATUS > 128 ? SERVER_STATUS : 141)); SIGPIPE is ignored here); else its last words, below"
 }
 
 @test "1.12 no rude client ends the server: the next one is answered" {
@@ -204,6 +216,8 @@ next_is_answered() {
     only_ours "it is our promise, not the article's"
     serve
     "$RUDE" rubbish "$PORT"
-    expect_soon "the rubbish in the output" "printf in handle_request" grep -q owned "$SERVER_OUT"
+    expect_soon "the rubbish in the output" \
+        "the loop before the printf in handle_request: it makes blanks of NUL, which ends a string, and of ESC, which drives a terminal" \
+        grep -q owned "$SERVER_OUT"
     expect "control characters in it" 0 "$(LC_ALL=C grep -c '[^ -~]' "$SERVER_OUT")" "cat -v $SERVER_OUT"
 }

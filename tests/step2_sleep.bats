@@ -13,7 +13,8 @@ load setup
 put_to_sleep() {
     connect first
     ask "$first"
-    expect_soon "the server has served the first client and sleeps" "nanosleep in handle_request" \
+    expect_soon "the server has served the first client and sleeps" \
+        "nanosleep in handle_request, in the server itself: a child that serves is step 3's lesson. make diff-1-2, make diff-2-3" \
         is_in sleep "$SERVER_PID"
 }
 
@@ -28,9 +29,11 @@ slept() {
     serve -s 60
     put_to_sleep
     hear "$first"
-    expect "what it has heard" "$GREETING" "${ANSWER//$'\r'/}" "send_all comes before the sleep"
+    expect "what it has heard" "$GREETING" "${ANSWER//$'\r'/}" \
+        "send_all comes before the sleep: strace -e trace=sendto,clock_nanosleep"
     listen_to "$first" 0.1
-    expect "what follows" 'nothing, then time-out' "${ANSWER:-nothing}, then $ENDING" "close comes after the sleep"
+    expect "what follows" 'nothing, then time-out' "${ANSWER:-nothing}, then $ENDING" \
+        "what ends the connection before the sleep is over? strace -e trace=sendto,shutdown,clock_nanosleep,close"
     expect "the connection" ESTABLISHED "$(tcp_state "$PORT" "$(port_of "$first")")" "ss -tn"
 }
 
@@ -50,7 +53,8 @@ slept() {
     run curl --silent --max-time "$LAB_DEADLINE" "http://localhost:$PORT/hello"
     expect "curl's exit status" 0 "$status" "close in serve_forever"
     expect "what curl prints" 'Hello, World!' "$output" "RESPONSE"
-    expect "did it take the sleep" yes "$(slept 1)" "the sleep comes before the close"
+    expect "did it take the sleep" yes "$(slept 1)" \
+        "nanosleep, its seconds and its nanoseconds, and the close after it: strace -e trace=clock_nanosleep,close"
 }
 
 @test "2.2 a second client connects meanwhile, and is neither answered nor in the output" {
@@ -81,7 +85,8 @@ slept() {
             "one process, one client at a time"
         listen_to "${client[number]}"
         expect "its end" 'end of file' "$ENDING" "close in serve_forever"
-        expect "did that take $number sleeps" yes "$(slept "$number")" "nanosleep in handle_request"
+        expect "did that take $number sleeps" yes "$(slept "$number")" \
+            "nanosleep in handle_request, once for each client: strace -e trace=accept,clock_nanosleep"
     done
 }
 
@@ -113,7 +118,7 @@ has_clients() {
     serve -s 60
     put_to_sleep
     read -r waiting limit <<<"$(queue)"
-    if [ -z "${SERVER-}" ]; then expect "the limit, Send-Q" 5 "$limit" "REQUEST_QUEUE_SIZE"; fi
+    if [ -z "${SERVER-}" ]; then expect "the limit, Send-Q" 5 "$limit" "REQUEST_QUEUE_SIZE, the second argument of listen: ss -ltn"; fi
     expect "how many wait at first, Recv-Q" 0 "$waiting" "ss -ltn"
     crowd $((limit + 2))
     expect_soon "ss -ltn shows one more than the limit in the queue" "ss -ltn; listen(2)" \

@@ -10,9 +10,12 @@ load setup
 connect_silently() {
     connect client
     port=$(port_of "$client")
-    expect_soon "the client has a child, which waits for the request" "fork in serve_forever" \
+    expect_soon "the client has a child, which waits for the request" \
+        "fork in serve_forever: one child a client, and it serves. Does its connection live? close acts on one's own copy, shutdown on all" \
         all_in recv "$SERVER_PID" 1
-    expect_soon "the server waits in accept" "serve_forever" is_in accept "$SERVER_PID"
+    expect_soon "the server waits in accept" \
+        "behind the switch in serve_forever: the server goes on to accept; who else calls handle_request?" \
+        is_in accept "$SERVER_PID"
     child=$(children_of "$SERVER_PID")
 }
 
@@ -37,7 +40,9 @@ connected_socket() {
         connect "client[number]"
         ask "${client[number]}"
     done
-    expect_soon "five children, all asleep" "fork in serve_forever" all_in sleep "$SERVER_PID" 5
+    expect_soon "five children, all asleep" \
+        "fork in serve_forever: a child for each, while the server goes back to accept at once, and waits for none" \
+        all_in sleep "$SERVER_PID" 5
     for number in 1 2 3 4 5; do
         hear "${client[number]}"
         expect "what client $number has heard" "$GREETING" "${ANSWER//$'\r'/}" "handle_request"
@@ -70,7 +75,8 @@ curls() {
 
 @test "3.2 the server prints its PID; a child prints its own and its parent's, the server's" {
     serve
-    expect_soon "the server's PID in its output" "printf in serve_forever" \
+    expect_soon "the server's PID in its output" \
+        "printf in serve_forever, setvbuf in main: fork copies what is still in a buffer, and _exit drops it" \
         grep -qw "$SERVER_PID" "$SERVER_OUT"
     connect_silently
     expect "the child's parent, by ps" "$SERVER_PID" "$(ps -o ppid= -p "$child" | tr -d ' ')" \
@@ -80,9 +86,13 @@ curls() {
     listen_to "$client"
     added=$(tail -n "+$((so_far + 1))" "$SERVER_OUT")
     expect "the child's PID in what the request added" "$child" "$(grep -ow "$child" <<<"$added" | head -n 1)" \
-        "getpid in handle_request"
+        "getpid in handle_request: what was asked before fork is the parent's"
     expect "the server's PID there" "$SERVER_PID" "$(grep -ow "$SERVER_PID" <<<"$added" | head -n 1)" \
         "getppid in handle_request"
+    if [ -z "${SERVER-}" ]; then
+        expect "the line with both" "Child PID: $child. Parent PID: $SERVER_PID" "$(grep PID: <<<"$added")" \
+            "which is which: getpid is the caller's own, getppid its parent's. ps -o pid,ppid"
+    fi
 }
 
 @test "3.3 one process calls fork, two return from it, each its own way" {
@@ -113,16 +123,19 @@ curls() {
     copy=$(children_of "$SERVER_PID")
     expect_soon "the child has stopped before its close" "fork in serve_forever" in_state "$copy" T
     for pid in "$SERVER_PID" "$copy"; do
-        expect "the descriptors of $pid" '0 1 2 3 4' "$(descriptors_of "$pid")" "fork(2)"
+        expect "the descriptors of $pid" '0 1 2 3 4' "$(descriptors_of "$pid")" \
+            "fork copies what is open at that time: who has closed something before? strace -f -e trace=clone,close"
     done
     for fd in 3 4; do
         expect_match "what descriptor $fd is" '^socket:' "$(descriptor "$SERVER_PID" $fd)" "accept"
         expect "what it is in the child" "$(descriptor "$SERVER_PID" $fd)" "$(descriptor "$copy" $fd)" "fork(2)"
     done
     kill -CONT "$SERVER_PID" "$copy"
-    expect_soon "the server closes the connection" "close after the fork" \
+    expect_soon "the server closes the connection" \
+        "close(connection) behind the switch; the listening socket is the server's, the connection the child's: make diff-2-3" \
         has_descriptors "$SERVER_PID" '0 1 2 3'
-    expect_soon "the child closes the listening socket" "close in case 0" \
+    expect_soon "the child closes the listening socket" \
+        "close(listener) in case 0: the child accepts nobody, and would keep the port when the server has ended" \
         has_descriptors "$copy" '0 1 2 4'
 }
 
@@ -133,6 +146,13 @@ curls() {
     expect "its 3, the listening socket" "$(listening_socket)" "$(descriptor "$SERVER_PID" 3)" "ss -ltne"
     expect "the child's descriptors" '0 1 2 4' "$(descriptors_of "$child")" "the child closes what it does not use"
     expect "its 4, the connection" "$(connected_socket)" "$(descriptor "$child" 4)" "ss -tne"
+    ask "$client"
+    listen_to "$client"
+    expect_soon "the child ends when it has served" "_exit in case 0" is_gone "$child"
+    if [ -z "${SERVER-}" ]; then
+        expect "their error messages: each closes each of these once, and the child ends there" '' "$(cat "$SERVER_ERR")" \
+            "a descriptor that is closed twice, a child that goes on behind the switch: strace -f -e trace=close,accept,exit_group"
+    fi
 }
 
 @test "3.5 the server's close does not end the connection: it lives until the child's" {
@@ -213,6 +233,6 @@ curls() {
         ask "$client"
         listen_to "$client"
         hang_up "$client"
-        expect_soon "one zombie per client, $number so far" "does anybody call wait? is SIGCHLD ignored?" has_zombies "$SERVER_PID" "$number"
+        expect_soon "one zombie per client, $number so far" "$WHO_REAPS" has_zombies "$SERVER_PID" "$number"
     done
 }

@@ -30,14 +30,16 @@ is_settled() {
     serve
     be_served
     listen_to "$client" 0.1
-    expect "what follows the answer" 'nothing, then time-out' "${ANSWER:-nothing}, then $ENDING" "who else holds the connection"
+    expect "what follows the answer" 'nothing, then time-out' "${ANSWER:-nothing}, then $ENDING" \
+        "this stage is to keep the connection: who closes the server's copy, or calls shutdown? make diff-3-4"
 }
 
 @test "4.2 curl prints the text and hangs: with --max-time it exits 28" {
     serve
     for seconds in 0.3 3 "$LAB_DEADLINE"; do # one with which the answer comes in time
         run curl --silent --max-time "$seconds" "http://localhost:$PORT/hello"
-        expect "curl's exit status" 28 "$status" "curl(1), EXIT CODES: 28 is a time-out"
+        expect "curl's exit status" 28 "$status" \
+            "28 is a time-out. 0: curl did not wait for the end of file, as an answer with a length lets it (curl -si), or it came (make diff-3-4)"
         if [ -n "$output" ]; then break; fi
     done
     expect "what curl prints" 'Hello, World!' "$output" "curl --verbose http://localhost:$PORT/hello"
@@ -76,8 +78,9 @@ is_back_with() {
         expect_soon "the server is back in accept, with $number children" "serve_forever" \
             is_back_with "$number"
         expect "how many descriptors it has" $((own + number)) "$(count_words "$(descriptors_of "$SERVER_PID")")" \
-            "which close is missing"
-        expect_soon "connection $number adds the number $number to the output" "printf in serve_forever" \
+            "this stage keeps each connection: who closes one? make diff-3-4"
+        expect_soon "connection $number adds the number $number to the output" \
+            "printf in serve_forever: it counts aloud, as the article's does" \
             has_printed "$so_far" "$number"
     done
 }
@@ -133,7 +136,8 @@ die_of_descriptors() {
     expect "how many clients were answered: $1 minus the server's own $own" $(($1 - own)) \
         "$(count_answers "$2")" "which close is missing"
     server_status
-    expect "the server's exit status" 1 "$SERVER_STATUS" "what it does when accept fails"
+    expect "the server's exit status" 1 "$SERVER_STATUS" \
+        "what it does when accept fails: to try again for ever serves nobody. strace -c -e trace=accept"
     expect_match "what it says" '[Tt]oo many open files' "$(cat "$SERVER_ERR")" "accept(2), EMFILE"
     if [ -z "${SERVER-}" ]; then
         expect "what our server says" 'accept: Too many open files' "$(cat "$SERVER_ERR")" "perror in die"
@@ -166,6 +170,6 @@ die_of_descriptors() {
         be_served
         hang_up "$client"
     done
-    expect "its zombies" 3 "$(count_zombies "$SERVER_PID")" "does anybody call wait? is SIGCHLD ignored?"
+    expect "its zombies" 3 "$(count_zombies "$SERVER_PID")" "$WHO_REAPS"
     expect "its descriptors" '0 1 2 3 4 5 6' "$(descriptors_of "$SERVER_PID")" "does the parent close a connection?"
 }

@@ -23,14 +23,15 @@ make_zombies() {
             expect "how client $((i + 1)) of $1 is left" 'end of file' "$ENDING" "is the leak of step 4 mended?"
         done
     )
-    expect_soon "one zombie per client, $1 in all" "does anybody call wait? is SIGCHLD ignored?" has_zombies "$SERVER_PID" "$1"
+    expect_soon "one zombie per client, $1 in all" "$WHO_REAPS" has_zombies "$SERVER_PID" "$1"
     zombies=$(zombies_of "$SERVER_PID")
 }
 
 @test "5.1 the client gets its end of file" {
     serve
     visit
-    expect "what the client hears" "$GREETING, end of file" "${ANSWER//$'\r'/}, $ENDING" "close in serve_forever"
+    expect "what the client hears" "$GREETING, end of file" "${ANSWER//$'\r'/}, $ENDING" \
+        "close behind the switch: as long as the server holds the connection, it does not end. make diff-4-5"
     expect_soon "the server holds no connection" "close in serve_forever" \
         has_descriptors "$SERVER_PID" '0 1 2 3'
     run curl --silent --max-time "$LAB_DEADLINE" "http://localhost:$PORT/hello"
@@ -50,7 +51,7 @@ make_zombies() {
     serve
     for number in 1 2 3; do
         visit
-        expect_soon "one zombie per client, $number so far" "does anybody call wait? is SIGCHLD ignored?" has_zombies "$SERVER_PID" "$number"
+        expect_soon "one zombie per client, $number so far" "$WHO_REAPS" has_zombies "$SERVER_PID" "$number"
     done
     for zombie in $(zombies_of "$SERVER_PID"); do
         expect_match "zombie $zombie, by ps" "^ *$SERVER_PID Z.*<defunct>" \
@@ -66,7 +67,7 @@ make_zombies() {
     expect "the descriptors of the living child" '0 1 2 4' "$(descriptors_of "$living")" "/proc/$living/fd"
     expect_match "its resident memory in KiB" '^[1-9]' "$(memory_of "$living")" "/proc/$living/status"
     ask "$client"
-    expect_soon "the child is a zombie" "does anybody call wait? is SIGCHLD ignored?" in_state "$living" Z
+    expect_soon "the child is a zombie" "$WHO_REAPS" in_state "$living" Z
     listen_to "$client"
     expect "the connection that it held" 'end of file' "$ENDING" "the kernel closes what a process held, when it ends"
     expect "its descriptors then (root alone may look)" '' "$(descriptors_of "$living")" "/proc/$living/fd"
@@ -80,7 +81,7 @@ make_zombies() {
     connect client
     expect_soon "a child in recv" "fork in serve_forever" youngest_in_recv
     kill -TERM "$child"
-    expect_soon "two zombies" "does anybody call wait? is SIGCHLD ignored?" has_zombies "$SERVER_PID" 2
+    expect_soon "two zombies" "$WHO_REAPS" has_zombies "$SERVER_PID" 2
     expect "the PIDs are still the server's children" "$zombies $child" "$(children_of "$SERVER_PID")" "ps"
     for pid in "$zombies" "$child"; do
         read -r stat <"/proc/$pid/stat"
@@ -88,7 +89,8 @@ make_zombies() {
         expect "the parent of $pid" "$SERVER_PID" "$ppid" "proc(5), /proc/PID/stat"
         expect_match "the page faults it had" '^[1-9]' "$faults" "proc(5), minflt"
     done
-    expect "the status of the one that ended by itself" 0 "$(exit_code_of "$zombies")" "proc(5), exit_code"
+    expect "the status of the one that ended by itself" 0 "$(exit_code_of "$zombies")" \
+        "what it gives to _exit, times 256: wait(2), proc(5)"
     expect "the status of the one that SIGTERM ended" 15 "$(exit_code_of "$child")" "proc(5), exit_code; wait(2)"
 }
 youngest_in_recv() {
@@ -107,7 +109,7 @@ exit_code_of() {
         expect "the exit status of kill -9 $zombie" 0 "$status" "kill(2): the signal is sent, in vain"
     done
     visit
-    expect_soon "the next client's zombie joins them" "does anybody call wait? is SIGCHLD ignored?" \
+    expect_soon "the next client's zombie joins them" "$WHO_REAPS" \
         has_zombies "$SERVER_PID" 3
     expect_match "the zombies now" "^$zombies [0-9]+$" "$(zombies_of "$SERVER_PID")" "ps -o pid,ppid,stat"
 }
@@ -171,7 +173,8 @@ can_start() {
     expect "the children that live" 0 $(($(count_children "$SERVER_PID") - 19)) "zombies alone fill the limit"
     connect client
     server_status
-    expect "the server's exit status" 1 "$SERVER_STATUS" "what it does when fork fails"
+    expect "the server's exit status" 1 "$SERVER_STATUS" \
+        "what it does when fork returns -1: that is neither the parent's case nor the child's. fork(2)"
     expect_match "what it says" '[Rr]esource temporarily unavailable' "$(cat "$SERVER_ERR")" "fork(2), EAGAIN"
     if [ -z "${SERVER-}" ]; then
         expect "what our server says" 'fork: Resource temporarily unavailable' "$(cat "$SERVER_ERR")" "perror in die"

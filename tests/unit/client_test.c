@@ -10,6 +10,27 @@
 #include <criterion/redirect.h>
 #include <netinet/in.h>
 
+/* As in C source: what cannot be printed is spelt out. */
+static const char *quoted(const char *text) {
+    static char buffers[2][4096];
+    static int next;
+    char *result = buffers[next++ % 2], *to = result;
+    for (; *text && to < result + 4090; text++)
+        if (*text == '\n' || (*text >= ' ' && *text <= '~')) *to++ = *text;
+        else to += snprintf(to, 5, "\\%03o", (unsigned)(unsigned char)*text);
+    *to = '\0';
+    return result;
+}
+
+/* What was printed must be this; look says where to look if it is not. */
+static void expect_output(const char *expected, const char *look) {
+    char seen[4096] = "";
+    (void)fflush(stdout);
+    (void)fread(seen, 1, sizeof seen - 1, cr_get_redirected_stdout());
+    cr_expect(strcmp(seen, expected) == 0, "what is printed\nexpected\n%s\nseen\n%s\nlook at  %s",
+              quoted(expected), quoted(seen), look);
+}
+
 /* Parses a command line, written as one string with single spaces; "~" is an empty word. */
 static struct options parse(const char *line) {
     static char copy[256], *words[16];
@@ -155,7 +176,9 @@ Test(client_answer, whole_ones) {
 
 Test(client_answer, not_whole_ones) {
     cr_assert_not(whole(""));
-    cr_assert_not(whole("HTTP/1.1 200 OK\r\n"));
+    cr_assert_not(whole("HTTP/1.1 200 OK\r\n"),
+                  "a head that has not ended was taken for a whole answer\n    look at  "
+                  "answer_is_whole: TCP may cut an answer anywhere");
     cr_assert_not(whole("HTTP/1.1 200 OK\r\n\r"));
     cr_assert_not(whole("HTTP/1.1 200 OK\r\nServer: x\r\n"));
     cr_assert_not(whole("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nHell"));
@@ -236,7 +259,10 @@ Test(client_statistics, percentiles_by_nearest_rank) {
     cr_assert_eq(percentile(values, 200, 50), 100);
     cr_assert_eq(percentile(values, 200, 99), 198);
     cr_assert_eq(percentile(values, 200, 100), 200);
-    cr_assert_eq(percentile(values, 3, 50), 2);
+    cr_assert_eq(percentile(values, 3, 50), 2,
+                 "the median of 1, 2, 3\n    expected 2\n    seen     %g\n    look at  percentile: "
+                 "the nearest rank, 1.5, is rounded up",
+                 percentile(values, 3, 50));
     cr_assert_eq(percentile(values, 2, 50), 1);
     cr_assert_eq(percentile(values, 2, 99), 2);
     for (long percent = 0; percent <= 100; percent++)
@@ -244,9 +270,13 @@ Test(client_statistics, percentiles_by_nearest_rank) {
 }
 
 Test(client_statistics, sorts_numbers_not_text) {
-    double values[] = {10, 9, 0.5, 100, -1};
-    qsort(values, 5, sizeof *values, compare);
-    for (int i = 1; i < 5; i++) cr_assert_lt(values[i - 1], values[i]);
+    double values[] = {10, 9, 0.5, 100, -1, 0.25};
+    qsort(values, 6, sizeof *values, compare);
+    for (int i = 1; i < 6; i++)
+        cr_assert_lt(values[i - 1], values[i],
+                     "sorted\n    expected the smaller one first\n    seen     %g, then %g\n    "
+                     "look at  compare: a difference of less than 1 is 0 as an integer",
+                     values[i - 1], values[i]);
     cr_assert_eq(compare(values, values), 0);
 }
 
@@ -415,6 +445,16 @@ Test(client_run, a_client_that_dies_is_accounted_for) {
     close(listener);
 }
 
+static pid_t stopped; /* a client that sees neither the lifeline nor a signal, but SIGKILL */
+static volatile sig_atomic_t waited_for_it;
+
+/* Handles SIGALRM: ends it in the place of who should have. */
+static void end_stopped(int signum) {
+    (void)signum;
+    waited_for_it = 1;
+    (void)kill(stopped, SIGKILL);
+}
+
 Test(client_run, an_interrupt_leaves_no_client_and_counts_the_rest_as_unknown) {
     static struct run run;
     long port;
@@ -425,15 +465,29 @@ Test(client_run, an_interrupt_leaves_no_client_and_counts_the_rest_as_unknown) {
     handle_signals(on_signal);
     start_clients(&run);
     close_end(&run.results[1]);
-    cr_assert_eq(kill(run.living[0], SIGSTOP), 0); /* this one cannot see the lifeline */
+    stopped = run.living[0];
+    cr_assert_eq(kill(stopped, SIGSTOP), 0);
     cr_assert_eq(raise(SIGTERM), 0);
     cr_assert_eq(interrupted, SIGTERM);
-    (void)alarm(10); /* SIGALRM ends a test that hangs */
+    (void)signal(SIGALRM, end_stopped);
+    (void)alarm(5);
     collect(&run);
     end_clients(&run);
+    cr_assert_not(waited_for_it,
+                  "a client that is stopped\n    expected to be ended and reaped\n    "
+                  "seen     still there after 5 s\n    look at  end_clients: SIGKILL "
+                  "ends that one too, the lifeline does not");
     cr_assert_eq(run.counts[UNKNOWN], 3);
     cr_assert_eq(waitpid(-1, NULL, WNOHANG), -1, "a child was left");
     close(listener);
+}
+
+Test(client_run, a_client_does_not_write_what_the_parent_has_printed, .init = cr_redirect_stdout) {
+    static struct run run;
+    printf("printed before the fork, and still in the buffer\n");
+    run_against(&run, "-c 2", "HTTP/1.1 200 OK\r\n\r\nHello, World!\n", true);
+    expect_output("printed before the fork, and still in the buffer\n",
+                  "be_client: exit writes the client's copy of the buffer again, _exit does not");
 }
 
 Test(client_run, no_client_outlives_its_lifeline) {
@@ -478,8 +532,8 @@ Test(client_run, the_barrier_holds_all_back) {
 Test(client_print, an_answer_cannot_drive_the_terminal, .init = cr_redirect_stdout) {
     static const char BYTES[] = "HTTP/1.1 200\r\n\033[2J\a\377end";
     print_excerpt(BYTES, (int)sizeof BYTES - 1);
-    (void)fflush(stdout);
-    cr_assert_stdout_eq_str("    | HTTP/1.1 200\n    | .[2J..end\n");
+    expect_output("    | HTTP/1.1 200\n    | .[2J..end\n",
+                  "print_excerpt: ESC (\\033) and its like become dots");
 }
 
 Test(client_print, a_summary, .init = cr_redirect_stdout) {
@@ -490,14 +544,14 @@ Test(client_print, a_summary, .init = cr_redirect_stdout) {
     run.times[CONNECT][run.samples[CONNECT]++] = 0.001;
     add_shortage(&run, EADDRNOTAVAIL, 1);
     print_summary(&run, 0.25);
-    (void)fflush(stdout);
-    cr_assert_stdout_eq_str("3 connections to 127.0.0.1:8888 (3 clients x 1), 250.0 ms\n"
-                            "        2  answered and ended\n"
-                            "        1  could not start\n"
-                            "                      min     median        p99        max\n"
-                            "connect           1.00 ms    1.00 ms    2.00 ms    2.00 ms\n"
-                            "Not the server's fault: no port is left. Try: sysctl -w "
-                            "net.ipv4.ip_local_port_range='1024 65535'\n");
+    expect_output("3 connections to 127.0.0.1:8888 (3 clients x 1), 250.0 ms\n"
+                  "        2  answered and ended\n"
+                  "        1  could not start\n"
+                  "                      min     median        p99        max\n"
+                  "connect           1.00 ms    1.00 ms    2.00 ms    2.00 ms\n"
+                  "Not the server's fault: no port is left. Try: sysctl -w "
+                  "net.ipv4.ip_local_port_range='1024 65535'\n",
+                  "print_summary: percentiles are read from times that are sorted");
 }
 
 Test(client_print, a_full_queue_is_named, .init = cr_redirect_stdout) {
@@ -505,9 +559,8 @@ Test(client_print, a_full_queue_is_named, .init = cr_redirect_stdout) {
     prepare(&run, "");
     run.counts[NEVER] = 1;
     print_summary(&run, 5);
-    (void)fflush(stdout);
-    cr_assert_stdout_eq_str(
-        "1 connection to 127.0.0.1:8888 (1 client x 1), 5.00 s\n"
-        "        1  never connected (queue full?)\n"
-        "Perhaps the server's queue was full: a SYN is resent after 1 s, and later.\n");
+    expect_output("1 connection to 127.0.0.1:8888 (1 client x 1), 5.00 s\n"
+                  "        1  never connected (queue full?)\n"
+                  "Perhaps the server's queue was full: a SYN is resent after 1 s, and later.\n",
+                  "print_summary, where it looks at NEVER");
 }

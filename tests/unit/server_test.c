@@ -432,10 +432,13 @@ Test(send_all, delivers_megabytes_through_a_small_buffer_in_order) {
         _exit(read_slowly(client, sizeof data));
     }
     close(client);
-    expect_number(send_all(server, data, sizeof data), 0, "send_all with 3 MiB");
+    expect_number(send_all(server, data, sizeof data), 0,
+                  "send_all with 3 MiB (-1: the reader left at a wrong byte)");
     close(server);
     cr_assert(waitpid(reader, &status, 0) == reader);
-    expect_number(WEXITSTATUS(status), 0, "what arrived (1: a wrong byte, 2: a wrong length)");
+    expect_number(WEXITSTATUS(status), 0,
+                  "what arrived (1: a wrong byte, 2: a wrong length): send may take less than all, "
+                  "so go on with the rest, data and size. send(2)");
 }
 
 /* ---- handle_request ---- */
@@ -674,7 +677,7 @@ Test(serve_forever, as_a_child_closes_the_connection_though_the_request_failed) 
     failure.call = "recv", failure.error = ECONNRESET;
     struct outcome seen = serve(open("/dev/null", O_RDWR));
     expect_text(seen.calls, "accept, fork, close listener, recv, close connection, _exit 0",
-                "case 0 of the switch, and the return of handle_request");
+                "case 0 of the switch, and how it ends: exit would write inherited output twice");
     expect_text(seen.err, "recv: Connection reset by peer\n", "the check of recv's result");
 }
 
@@ -737,7 +740,8 @@ Test(serve_forever, numbers_the_connections) {
 
 Test(serve_forever, accepts_again_when_a_client_has_gone_before_accept) {
     struct outcome seen = serve(-ECONNABORTED, -ECONNABORTED);
-    expect_text(seen.calls, "accept, accept, accept, exit 1", "the line with ECONNABORTED");
+    expect_text(seen.calls, "accept, accept, accept, exit 1",
+                "the line with ECONNABORTED: that client has gone, others come. accept(2)");
     expect_text(seen.err, "accept: Too many open files\n", "the line with ECONNABORTED");
     expect_text(seen.out, parent_line(seen.pid), "where the connection is counted");
 }
@@ -922,7 +926,8 @@ Test(server_main, prepares_everything_before_it_accepts) {
                 text("setvbuf, sigaction SIGPIPE ignored no flags, %ssocket, setsockopt, "
                      "bind 127.0.0.1:0, listen %d, getsockname, accept, exit 1",
                      REAPS ? "sigaction SIGCHLD handled no flags, " : "", REQUEST_QUEUE_SIZE),
-                "main: without SA_RESTART, and with every signal ready before the first client");
+                "main: sigaction (signal differs between systems), without SA_RESTART, with every "
+                "signal ready before the first client");
     cr_expect(number_after("Serving HTTP on port ", seen.out) > 0,
               "the first line\n    expected the port\n    seen     %s\n    look at  listen_on",
               quoted(seen.out));
@@ -1020,7 +1025,9 @@ Test(grim_reaper, leaves_errno_as_it_was) {
     expect_number(errno, ENOTTY, "saved_errno, when a child was reaped");
     errno = ENOTTY;
     grim_reaper(SIGCHLD);
-    expect_number(errno, ENOTTY, "saved_errno, when there is no child and wait fails with ECHILD");
+    expect_number(
+        errno, ENOTTY,
+        "saved_errno, when there is no child: wait fails, and leaves its own, ECHILD (%d)", ECHILD);
 }
 
 static void reap_beside_a_living_child(int milliseconds) {
