@@ -25,7 +25,7 @@ WATCH := $(BUILD)/tools/watch
 BIN := $(CURDIR)/$(SET)
 export BIN CC STEP SERVER PROGRAM SANITIZE VALGRIND YES ARGS TRACE WATCH
 
-.PHONY: all tour watch lab picture pictures picture-check book test unit repeat hostile soak test-book deps deps-browser deps-lint lint format transcripts faults clean help
+.PHONY: all tour watch lab picture pictures picture-check book test unit repeat hostile soak test-book deps deps-browser deps-lint lint format transcripts faults mutants clean help
 
 all: $(BUILT) ## Build the servers of all stages, and the client.
 
@@ -69,6 +69,8 @@ hostile: $(BUILT) $(HELPERS) ## Meet rude clients in thousands, for SECONDS=30 a
 
 soak: $(BUILT) ## Let stage 7 serve more than it can for SECONDS=120, and look for what it lost or kept.
 	@SOAK_SECONDS=$(or $(SECONDS),120) tools/soak
+mutants: | needs ## Test the tests: make wrong edits of the programs, and see which test tells; MUTANT=step7_waitpid/wait_once.
+	@tools/mutants $(MUTANT)
 
 test-book: book ## Read the book in a real browser, every page of it, and find what is wrong.
 	@tools/book/check

@@ -20,7 +20,8 @@ refuses() (
         status=0
         output=$(timeout "$LAB_DEADLINE" "$BIN/$program" "$@" 2>&1) || status=$?
         mapfile -t lines <<<"$output"
-        expect "the status of $program '$*'" 2 "$status" "main in $program.c"
+        expect "the status of $program '$*'" 2 "$status" \
+            "main and parse_number in $program.c (124: it was started all the same)"
         expect "how many lines it prints" 2 "${#lines[@]}" "$output"
         expect_match "the line that says what is wrong" "$line" "${lines[0]}" "main in $program.c"
         expect_match "the line of usage" '^usage: server \[-p PORT.*\[-s SECONDS.*\[-h\]$' "${lines[1]}" USAGE
@@ -66,7 +67,8 @@ refuses() (
     for program in $PROGRAMS; do
         start_server "$BIN/$program" -p 0 -s .25
         expect "$program listens on the loopback address alone" "127.0.0.1:$PORT" \
-            "$(ss -Hltn "sport = :$PORT" | awk '{ print $4 }')" "listen_on"
+            "$(ss -Hltn "sport = :$PORT" | awk '{ print $4 }')" \
+            "sin_addr in listen_on: at 0.0.0.0 it serves whoever can reach this machine. ss -ltn"
     done
 }
 

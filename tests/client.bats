@@ -60,7 +60,7 @@ count() {
 # expect_outcome COUNTS STATUS: fails unless the summary has these numbers, and the client this status.
 expect_outcome() {
     expect "the numbers of the summary" "$1" "$counts" \
-        "classify, and what it is told: a connect, an answer, an end of file, an errno. The client's words: $output"
+        "classify, and what it is told; step, which settles at the deadline what is left. The client's words: $output"
     expect "the client's exit status (0: all answered and ended, 1: not all)" "$2" "$status" \
         "the end of main in the client. Its words: $output"
 }
@@ -339,7 +339,7 @@ END
     expect "its clients" 3 "$(count_words "$clients")" "ps --ppid $BACKGROUND_PID"
     kill -KILL "$BACKGROUND_PID"
     for process in $clients; do
-        expect_soon "client $process has ended" "the lifeline in the client: ps -p $process" is_gone "$process"
+        expect_soon "client $process has ended" "the lifeline in the client, a pipe: its end of file tells that the parent has gone" is_gone "$process"
     done
 }
 

@@ -134,13 +134,14 @@ seen_instead() {
     case $1 in
     is_in) shift 2 && for child; do whereabouts "$child"; done ;;
     all_in)
-        echo "$(count_children "$3") children: $(for child in $(children_of "$3"); do whereabouts "$child"; done |
-            sort | uniq -c | sed -E 's/^ +//' | paste -sd ',' | sed 's/,/, /g')"
+        echo "children: $(count_children "$3")$(for child in $(children_of "$3"); do whereabouts "$child"; done |
+            sort | uniq -c | sed -E 's/^ +/, /' | tr -d '\n')"
         ;;
-    has_children | has_zombies) echo "$(count_children "$2") children, $(count_zombies "$2") of them zombies" ;;
+    has_children | has_zombies) echo "children: $(count_children "$2"), zombies among them: $(count_zombies "$2")" ;;
     has_descriptors) if is_gone "$2"; then whereabouts "$2"; else descriptors_of "$2"; fi ;;
     in_state | is_gone) whereabouts "$2" ;;
     is_tcp) tcp_state "$2" "$3" ;;
+    grep) echo "no such line" ;;
     *) if declare -F "seen_$1" >/dev/null; then "seen_$1" "${@:2}"; else echo "still not so"; fi ;;
     esac
 }
