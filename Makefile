@@ -69,6 +69,7 @@ hostile: $(BUILT) $(HELPERS) ## Meet rude clients in thousands, for SECONDS=30 a
 
 soak: $(BUILT) ## Let stage 7 serve more than it can for SECONDS=120, and look for what it lost or kept.
 	@SOAK_SECONDS=$(or $(SECONDS),120) tools/soak
+
 mutants: | needs ## Test the tests: make wrong edits of the programs, and see which test tells; MUTANT=step7_waitpid/wait_once.
 	@tools/mutants $(MUTANT)
 
