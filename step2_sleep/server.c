@@ -49,7 +49,7 @@ static void handle_request(int connection) {
     }
     for (ssize_t i = 0; i < size; i++) /* a stranger's bytes must not drive the terminal */
         if ((request[i] < ' ' || request[i] > '~') && request[i] != '\n') request[i] = ' ';
-    printf("%.*s\n", (int)size, request);
+    if (printf("%.*s\n", (int)size, request) < 0) perror("printf");
     if (send_all(connection, RESPONSE, strlen(RESPONSE)) == -1) perror("send");
     if (nanosleep(&nap, NULL) == -1) perror("nanosleep");
 }
@@ -74,7 +74,7 @@ static _Noreturn void serve_forever(int listener) {
         int connection = accept(listener, NULL, NULL);
         if (connection == -1 && errno == ECONNABORTED) continue; /* that client has gone again */
         if (connection == -1) die("accept");
-        printf("Connection %lu is descriptor %d\n", ++count, connection);
+        if (printf("Connection %lu is descriptor %d\n", ++count, connection) < 0) perror("printf");
         /* FLAW: until this client is done, no other is served. */
         handle_request(connection);
         if (close(connection) == -1) perror("close");
@@ -105,7 +105,6 @@ int main(int argc, char *argv[]) {
     }
     nap.tv_sec = (time_t)seconds;
     nap.tv_nsec = (long)((seconds - (double)nap.tv_sec) * 1e9);
-
     struct sigaction action = {.sa_handler = SIG_IGN, .sa_flags = 0};
     if (sigaction(SIGPIPE, &action, NULL) == -1) die("sigaction"); /* send returns EPIPE instead */
     serve_forever(listen_on(port));

@@ -66,8 +66,9 @@ static void handle_request(int connection) {
     }
     for (ssize_t i = 0; i < size; i++) /* a stranger's bytes must not drive the terminal */
         if ((request[i] < ' ' || request[i] > '~') && request[i] != '\n') request[i] = ' ';
-    printf("Child PID: %ld. Parent PID: %ld\n", (long)getpid(), (long)getppid());
-    printf("%.*s\n", (int)size, request);
+    if (printf("Child PID: %ld. Parent PID: %ld\n", (long)getpid(), (long)getppid()) < 0 ||
+        printf("%.*s\n", (int)size, request) < 0)
+        perror("printf");
     if (send_all(connection, RESPONSE, strlen(RESPONSE)) == -1) perror("send");
     if (nanosleep(&nap, NULL) == -1) perror("nanosleep");
 }
@@ -88,12 +89,12 @@ static int listen_on(in_port_t port) {
 }
 
 static _Noreturn void serve_forever(int listener) {
-    printf("Parent PID (PPID): %ld\n", (long)getpid());
+    if (printf("Parent PID (PPID): %ld\n", (long)getpid()) < 0) die("printf");
     for (unsigned long count = 0;;) {
         int connection = accept(listener, NULL, NULL);
         if (connection == -1 && errno == ECONNABORTED) continue; /* that client has gone again */
         if (connection == -1) die("accept"); /* FLAW: EINTR is no failure */
-        printf("Connection %lu is descriptor %d\n", ++count, connection);
+        if (printf("Connection %lu is descriptor %d\n", ++count, connection) < 0) perror("printf");
         switch (fork()) {
         case -1: die("fork");
         case 0: /* child */
@@ -131,7 +132,6 @@ int main(int argc, char *argv[]) {
     }
     nap.tv_sec = (time_t)seconds;
     nap.tv_nsec = (long)((seconds - (double)nap.tv_sec) * 1e9);
-
     struct sigaction action = {.sa_handler = SIG_IGN, .sa_flags = 0};
     if (sigaction(SIGPIPE, &action, NULL) == -1) die("sigaction"); /* send returns EPIPE instead */
     action.sa_handler = grim_reaper; /* without SA_RESTART in its flags: accept returns EINTR */
