@@ -34,6 +34,8 @@ lab_open() {
 # Ends all that the experiment started, children of servers included, and removes its files.
 lab_close() {
     local fd pid
+    # a signal may have come between a start and the note of it
+    if [ -n "${LAB_STARTING-}" ] && [ -n "${!-}" ]; then LAB_SERVERS+=("$!"); fi
     for fd in "${LAB_CONNECTIONS[@]}"; do hang_up "$fd"; done
     for pid in "${LAB_SERVERS[@]}"; do
         kill -KILL -- "-$pid" || true # the whole process group
@@ -90,10 +92,12 @@ start_server() {
     PORT=
     : >"$SERVER_OUT"
     : >"$SERVER_ERR"
+    LAB_STARTING=yes
     (clean "$@") </dev/null >>"$SERVER_OUT" 2>>"$SERVER_ERR" &
     SERVER_PID=$!
-    LAB_SHELL=$BASHPID
     LAB_SERVERS+=("$SERVER_PID")
+    LAB_STARTING=
+    LAB_SHELL=$BASHPID
     if wait_until announced_or_gone && [ -n "$PORT" ]; then return 0; fi
     {
         echo "the server did not say \"Serving HTTP on port N ...\" in its first line: $*"
@@ -364,10 +368,12 @@ hear() {
 # BACKGROUND_OUT, its process is BACKGROUND_PID.
 background() {
     BACKGROUND_OUT=$LAB_DIR/background.${#LAB_SERVERS[@]}.out
+    LAB_STARTING=yes
     (clean "$@") </dev/null >"$BACKGROUND_OUT" 2>&1 &
     # shellcheck disable=SC2034 # for the caller
     BACKGROUND_PID=$!
     LAB_SERVERS+=("$!")
+    LAB_STARTING=
 }
 
 # Prints the client's own port of a connection: its inode in /proc/net/tcp tells.
