@@ -83,7 +83,7 @@ refuses() (
 
 @test "bad input: a privileged port, as an ordinary user" {
     lowest=$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)
-    if ((lowest < 2)); then skip "on this machine no port is privileged (ip_unprivileged_port_start)"; fi
+    if ((lowest < 2)); then skip_for privileged; fi
     as_user=()
     if [ "$(id -u)" -eq 0 ]; then
         as_user=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all)

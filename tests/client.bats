@@ -183,7 +183,7 @@ END
 }
 
 @test "8.3 with a barrier no client connects before the last one has been forked" {
-    strace -q -o "$LAB_DIR/probe" true 2>/dev/null || skip "strace is missing, or may not trace here"
+    strace -q -o "$LAB_DIR/probe" true 2>/dev/null || skip_for tracing
     stage step7_waitpid
     no_leak_check
     judge strace -f -qq -o "$LAB_DIR/strace" -e trace=connect,clone,?clone3,?fork,?vfork \
@@ -267,7 +267,7 @@ END
         chmod 755 "$LAB_DIR"
     else
         limited=(unshare --user prlimit --nproc=20)
-        "${limited[@]}" true 2>/dev/null || skip "unshare may not make a user namespace here"
+        "${limited[@]}" true 2>/dev/null || skip_for limiting
     fi
     cp "$CLIENT" "$LAB_DIR/client" # where any user can reach it
     judge "${limited[@]}" "$LAB_DIR/client" -p "$PORT" -c 50

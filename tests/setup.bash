@@ -75,9 +75,23 @@ serve() {
     start_server "$@" "${command[@]}" "${server[@]}" "${arguments[@]}"
 }
 
+# skip_for CHECK...: skips for what make doctor finds there on this machine, the first thing of it, in its words.
+skip_for() {
+    local level line
+    while read -r level line; do
+        if [ "$level" != ok ]; then skip "$line"; fi
+    done < <("$ROOT/tools/doctor" "$@")
+    report "why this cannot be shown on this machine" "a line of make doctor" "$line" "tools/doctor $*"
+}
+
+# skip_unasked REASON: skips what the one who started this did not ask for: it is no matter of the machine.
+skip_unasked() {
+    skip "$1"
+}
+
 # only_ours REASON: skips where another's server is judged.
 only_ours() {
-    if [ -n "${SERVER-}" ]; then skip "$1"; fi
+    if [ -n "${SERVER-}" ]; then skip_unasked "$1"; fi
 }
 
 # variant [-x PROGRAM] SED-SCRIPT...: builds this stage's program from an edited copy of our own source,
@@ -104,7 +118,7 @@ variant() {
 
 # not_under_valgrind REASON: skips where valgrind itself would be measured.
 not_under_valgrind() {
-    if [ -n "${VALGRIND-}" ]; then skip "under valgrind: $1"; fi
+    if [ -n "${VALGRIND-}" ]; then skip_unasked "under valgrind: $1"; fi
 }
 
 # expect WHAT EXPECTED SEEN LOOK: fails unless SEEN equals EXPECTED; LOOK says what to look at next.

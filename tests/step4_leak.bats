@@ -87,8 +87,8 @@ is_back_with() {
 
 @test "4.4 valgrind finds the leak: it names the accept that gave out each descriptor" {
     only_ours "it looks for the name of a function of ours"
-    command -v valgrind >/dev/null || skip "valgrind is missing: make deps installs it"
-    if [ -n "${SANITIZE-}" ]; then skip "the sanitizers and valgrind do not go together"; fi
+    command -v valgrind >/dev/null || skip_for valgrind
+    if [ -n "${SANITIZE-}" ]; then skip_unasked "the sanitizers and valgrind do not go together"; fi
     LAB_DEADLINE=60
     start_server valgrind --quiet --vgdb=no --track-fds=yes "--log-file=$LAB_DIR/valgrind" \
         "$BIN/$STEP/server" -p 0

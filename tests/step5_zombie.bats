@@ -129,7 +129,7 @@ are_gone() {
     heir=$(ps -o ppid= -p "${zombies##* }" | tr -d ' ')
     expect_match "the zombies' parent, another one than $SERVER_PID" '^[0-9]+$' "${heir/#$SERVER_PID/the server}" \
         "ps -o pid,ppid,stat"
-    skip "process $heir inherited the zombies, and does not reap them"
+    skip_for orphans
 }
 
 # limit_processes: sets limited, a command prefix under which a server has at most 19 children. Root
@@ -152,7 +152,7 @@ limit_processes() {
     limited=(strace -D -f -qq -o /dev/null -e 'inject=clone,?clone3,?fork,?vfork:error=EAGAIN:when=20'
         env --block-signal=CHLD)
     if strace -o /dev/null env --block-signal=CHLD true; then return; fi
-    skip "no way to limit the processes here: setpriv, unshare and strace all fail"
+    skip_for limiting tracing
 }
 
 # can_start PREFIX...: may the server's files be read under this prefix?

@@ -12,12 +12,12 @@ load setup
 # serve_first, serve_second [-s SECONDS]: start the program, or skip where another one is judged.
 serve_first() {
     if [ -n "${SERVER-}" ] && [ "${PROGRAM-}" != eintr ]; then
-        skip "about the first program: PROGRAM=eintr says that SERVER is that one"
+        skip_unasked "about the first program: PROGRAM=eintr says that SERVER is that one"
     fi
     serve -x eintr "$@"
 }
 serve_second() {
-    if [ -n "${SERVER-}" ] && [ "${PROGRAM-}" = eintr ]; then skip "about the second program"; fi
+    if [ -n "${SERVER-}" ] && [ "${PROGRAM-}" = eintr ]; then skip_unasked "about the second program"; fi
     serve "$@"
 }
 
