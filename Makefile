@@ -19,13 +19,16 @@ BUILT := $(PROGRAMS:%=$(SET)/%)
 UNITS := $(SERVERS:%=$(BUILD)/tests/unit/%) $(addprefix $(BUILD)/tests/unit/,client trace draw watch)
 HELPERS := build/tests/rude
 SPEND := build/tests/spend
+FUZZ_TARGETS := $(basename $(notdir $(wildcard tests/fuzz/*_*.c)))
+REPLAYS := $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/%)
 TRACE := $(BUILD)/tools/trace
 WATCH := $(BUILD)/tools/watch
 
 BIN := $(CURDIR)/$(SET)
-export BIN CC STEP SERVER PROGRAM SANITIZE VALGRIND YES ARGS TRACE WATCH
+export BIN CC STEP SERVER PROGRAM SANITIZE VALGRIND YES ARGS TRACE WATCH TIME
+export REPLAY := $(BUILD)/tests/fuzz
 
-.PHONY: all tour watch lab picture pictures picture-check book test unit repeat hostile soak test-book deps deps-browser deps-lint lint format transcripts faults mutants clean help
+.PHONY: all tour watch lab picture pictures picture-check book test unit repeat hostile soak test-book deps deps-browser deps-lint lint format transcripts faults mutants doctor fuzz deps-fuzz clean help
 
 all: $(BUILT) ## Build the servers of all stages, and the client.
 
@@ -33,6 +36,9 @@ tour transcripts: $(BUILT)
 
 tour: ## Watch every stage behave as the article says; STEP=4 for one, YES=1 asks nothing.
 	@tools/tour $(STEP)
+
+doctor: ## Look for what on this machine would spoil an experiment, and say what to type.
+	@tools/doctor
 
 watch: $(BUILT) $(WATCH) ## Watch a server live: processes, descriptors, sockets; STEP=5, or SERVER="./mine".
 	@tools/watch/run
@@ -52,7 +58,7 @@ picture-check: $(BUILT) $(TRACE) ## Draw all of them, and say which in docs/pict
 book: ## Make a book for the browser of all this: build/book/index.html.
 	@tools/book/book
 
-test: $(BUILT) $(HELPERS) $(SPEND) $(TRACE) $(WATCH) $(if $(SERVER),,$(UNITS)) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.
+test: $(BUILT) $(HELPERS) $(SPEND) $(TRACE) $(WATCH) $(if $(SERVER),,$(UNITS) $(REPLAYS)) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.
 	@UNITS='$(UNITS)' tools/test
 
 faults: $(BUILT) $(SPEND) ## Let every system call fail in every documented way, and see what is declared; STEP=7 for one.
@@ -61,7 +67,7 @@ faults: $(BUILT) $(SPEND) ## Let every system call fail in every documented way,
 unit: $(UNITS) ## Test the functions of the programs on their own, with Criterion.
 	@UNITS='$(UNITS)' tools/test unit
 
-repeat: $(BUILT) $(HELPERS) $(TRACE) $(WATCH) $(UNITS) ## Run all tests TIMES=20 times, in any order, every second time on busy processors.
+repeat: $(BUILT) $(HELPERS) $(SPEND) $(TRACE) $(WATCH) $(UNITS) $(REPLAYS) ## Run all tests TIMES=20 times, in any order, every second time on busy processors.
 	@UNITS='$(UNITS)' REPEAT_TIMES=$(or $(TIMES),20) tools/repeat
 
 hostile: $(BUILT) $(HELPERS) ## Meet rude clients in thousands, for SECONDS=30 at each stage, with what it declares.
@@ -72,6 +78,9 @@ soak: $(BUILT) ## Let stage 7 serve more than it can for SECONDS=120, and look f
 
 mutants: | needs ## Test the tests: make wrong edits of the programs, and see which test tells; MUTANT=step7_waitpid/wait_once.
 	@tools/mutants $(MUTANT)
+
+fuzz: $(or $(TARGET),$(FUZZ_TARGETS)) ## Give random inputs to what reads input, and say which break it; TIME=60 seconds in all.
+	@tools/fuzz $(TARGET)
 
 test-book: book ## Read the book in a real browser, every page of it, and find what is wrong.
 	@tools/book/check
@@ -88,11 +97,14 @@ deps-browser: ## Install the browser for test-book, likewise.
 deps-lint: ## Install the tools for lint, likewise.
 	@tools/deps lint
 
+deps-fuzz: ## Install what fuzz needs, likewise.
+	@tools/deps fuzz
+
 lint: ## Look for faults with gcc, clang, clang-tidy, cppcheck, shellcheck and clang-format.
 	@tools/lint
 
 format: ## Format the C sources as lint wants them.
-	clang-format -i step*/*.c client/*.c tests/*.c tests/unit/*.c tools/*/*.[ch]
+	clang-format -i step*/*.c client/*.c tests/*.c tests/unit/*.c tests/fuzz/*.[ch] tools/*/*.[ch]
 
 transcripts: ## Put what the tour shows into the READMEs.
 	@tools/transcripts
@@ -155,6 +167,27 @@ TRACE_MODULES := $(filter-out tools/trace/main.c,$(wildcard tools/trace/*.c))
 $(BUILD)/tests/unit/trace: tests/unit/trace_test.c $(wildcard tools/trace/*.[ch]) $(FLAGS) | needs
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $< $(TRACE_MODULES) -lcriterion -lm
+
+# The fuzz targets include the program's source, too; see tests/fuzz/README.md. As libFuzzer runs them, and as a
+# program that replays the inputs that were kept, under the sanitizers where the compiler has them.
+FUZZ_MODULES_trace_log := $(filter-out tools/trace/log.c,$(TRACE_MODULES))
+FUZZ_MODULES_trace_rows := $(TRACE_MODULES)
+FUZZ_SOURCES := $(wildcard tests/fuzz/*.h tools/trace/*.[ch]) client/client.c step7_waitpid/server.c
+FUZZ_SANITIZERS := address,undefined,float-cast-overflow
+CAN_SANITIZE = $(shell echo 'int main(void) { return 0; }' | $(CC) -fsanitize=$(FUZZ_SANITIZERS) -o /dev/null -x c - 2>/dev/null && echo yes)
+
+$(REPLAYS): $(BUILD)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(FUZZ_SOURCES) $(FLAGS) | needs
+	@mkdir -p $(@D)
+	$(COMPILE) -O1 $(if $(SANITIZE),,$(if $(CAN_SANITIZE),-fsanitize=$(FUZZ_SANITIZERS) -fno-sanitize-recover=all)) \
+		-o $@ $< tests/fuzz/replay.c $(FUZZ_MODULES_$*) -lm
+
+.PHONY: $(FUZZ_TARGETS)
+$(FUZZ_TARGETS): %: build/fuzz/%
+build/fuzz/%: tests/fuzz/%.c $(FUZZ_SOURCES)
+	@tools/deps check $(WHO) clang libfuzzer
+	@mkdir -p $(@D)
+	clang -std=c11 $(WARNINGS) -O1 -g -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -fno-sanitize-recover=all \
+		-o $@ $< $(FUZZ_MODULES_$*) -lm
 
 $(BUILD)/tests/unit/draw: tests/unit/draw_test.c $(wildcard tools/trace/*.[ch]) $(FLAGS) | needs
 	@mkdir -p $(@D)
