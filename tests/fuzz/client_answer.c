@@ -5,7 +5,7 @@
  * comes, and the end of file.
  *
  * Must hold: the same answer comes of the same bytes, however they are split, and it is the one
- * that a plain second reader finds; each connection is settled and reported once, and counted once;
+ * that a plain second reader finds; each connection is settled, reported and counted once;
  * what is printed cannot drive a terminal.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -102,19 +102,19 @@ static bool is_whole_in_pieces(const char *text, size_t size) {
 
 static void check_terminal(const char *text, size_t size) {
     for (size_t i = 0; i < size; i++) MUST(text[i] == '\n' || (text[i] >= ' ' && text[i] <= '~'));
-    MUST(size > 0 && text[size - 1] == '\n');
+    MUST(size > 0 && text[size - 1] == '\n' && !strstr(text, "\n\n"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static double times[MOMENTS][1];
-    struct run run = {.options = {.conns = 1, .verbose = true}, .client = 1, .total = 1};
+    static double times[MOMENTS][2];
+    struct run run = {.options = {.conns = 1, .verbose = true}, .client = 1, .total = 2};
     struct connection conn = {.state = READING, .number = 1, .descriptor = -1};
     char *input = fuzz_text(data, size), *line = memchr(input, '\n', size), *printed = NULL;
     size_t printed_size = 0;
     if (!line) line = input + size;
     script = input;
     steps = (size_t)(line - input);
-    torn = steps > 0 ? (size_t)(unsigned char)*input + 1 : sizeof(struct record);
+    torn = steps > 0 ? ((size_t)(unsigned char)*input + 1) * 4 : sizeof(struct record);
     stream = line + (line < input + size);
     unsent = size - (size_t)(stream - input);
     const char *answer = stream;
@@ -131,13 +131,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     MUST(conn.excerpt_size == (served < EXCERPT_SIZE ? served : EXCERPT_SIZE));
     MUST(memcmp(conn.excerpt, answer, conn.excerpt_size) == 0);
 
+    MUST(conn.error == ECONNRESET || (conn.error == 0 && unsent == 0 && conn.ended));
+    struct record second; /* so that records are torn */
+    MUST(piped == sizeof second);
+    memcpy(&second, pipe_bytes, sizeof second);
+    second.times[CONNECT] = 1;
+    (void)fake_write(&second, sizeof second);
+
     terminal = open_memstream(&printed, &printed_size);
     MUST(terminal);
     while (take_records(&run)) continue;
     MUST(fclose(terminal) == 0);
-    MUST(run.reported == 1 && run.filled == 0);
+    MUST(run.reported == 2 && run.filled == 0);
+    MUST(times[CONNECT][0] == 0 && times[CONNECT][1] == 1);
     bool whole = is_whole(answer, served);
-    MUST(run.counts[conn.error == ECONNRESET ? RESET : whole ? ENDED : NO_ANSWER] == 1);
+    MUST(run.counts[conn.error == ECONNRESET ? RESET : whole ? ENDED : NO_ANSWER] == 2);
     check_terminal(printed, printed_size);
     free(printed);
     free(input);

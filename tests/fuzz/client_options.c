@@ -1,8 +1,9 @@
 /*
  * The client's command line: an input is its words, one in a line.
  *
- * Must hold: a refusal ends with status 2; what is accepted is in range; the request that follows
- * from it is one, and ends as it must unless the host is longer than any there is.
+ * Must hold: a refusal ends with status 2; what is accepted is in range; of a lone -c, -n, -p, -t
+ * exactly what is spelt as a number in range is accepted; the request that follows is whole, unless
+ * the host is longer than any there is.
  */
 #define _GNU_SOURCE
 #include "fuzz.h"
@@ -45,6 +46,22 @@ static void check_options(const struct options *options) {
     MUST(strcmp(request + strlen(request) - 4, "\r\n\r\n") == 0);
 }
 
+/* Checks a command line that is one option with a number. */
+static void check_number(char option, const char *text) {
+    static const struct {
+        char option;
+        long max;
+    } NUMBERS[] = {{'c', MAX_CLIENTS}, {'n', MAX_CONNS}, {'p', MAX_PORT}, {'t', MAX_SECONDS}};
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
+        long whole;
+        bool rest, seconds = option == 't';
+        if (NUMBERS[i].option != option) continue;
+        bool spelt = fuzz_is_spelt(text, seconds, NUMBERS[i].max, &whole, &rest);
+        if (spelt && rest && (whole == 0 || whole == NUMBERS[i].max)) return; /* may be rounded */
+        MUST((ending == PARSED) == (spelt && (whole > 0 || rest)));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static char *argv[FUZZ_WORDS + 1];
     static struct options options;
@@ -52,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static int argc;
     text = fuzz_text(data, size);
     argc = fuzz_words(text, size, argv);
+    const char *option = argv[1], *value = argc == 3 ? argv[2] : NULL; /* getopt may move them */
     optind = 0; /* getopt_long begins anew, in glibc */
     opterr = 0;
     if (setjmp(back) == 0) {
@@ -60,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     MUST(ending == STATUS_HELPED || ending == STATUS_REFUSED || ending == PARSED);
     if (ending == PARSED) check_options(&options);
+    if (value && option[0] == '-' && option[1] && !option[2]) check_number(option[1], value);
     free(text);
     return 0;
 }

@@ -5,6 +5,7 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -56,6 +57,22 @@ static inline int fuzz_words(char *text, size_t size, char *argv[FUZZ_WORDS + 1]
     }
     argv[argc] = NULL;
     return argc;
+}
+
+/* Tells whether text is spelt as a decimal number from 0 to max; sets whole to its whole part, and
+ * rest to whether there is a fraction other than 0. */
+static inline bool fuzz_is_spelt(const char *text, bool fraction, long max, long *whole,
+                                 bool *rest) {
+    size_t digits = strspn(text, "0123456789"), more = 0;
+    *whole = 0;
+    *rest = false;
+    for (size_t i = 0; i < digits && *whole <= max; i++) *whole = *whole * 10 + (text[i] - '0');
+    if (fraction && text[digits] == '.') {
+        more = strspn(text + digits + 1, "0123456789");
+        *rest = strspn(text + digits + 1, "0") < more;
+        digits += more > 0 || digits > 0; /* the point */
+    }
+    return digits + more > 0 && text[digits + more] == '\0' && *whole <= max;
 }
 
 #endif

@@ -63,31 +63,16 @@ static int fake_listen(void) {
 
 /* ---- What must hold ---- */
 
-/* Tells whether text is spelt as a decimal number from 0 to max; sets whole to its whole part, and
- * rest to whether there is a fraction other than 0. */
-static bool is_spelt(const char *text, bool fraction, long max, long *whole, bool *rest) {
-    size_t digits = strspn(text, "0123456789"), more = 0;
-    *whole = 0;
-    *rest = false;
-    for (size_t i = 0; i < digits && *whole <= max; i++) *whole = *whole * 10 + (text[i] - '0');
-    if (fraction && text[digits] == '.') {
-        more = strspn(text + digits + 1, "0123456789");
-        *rest = strspn(text + digits + 1, "0") < more;
-        digits += more > 0 || digits > 0; /* the point */
-    }
-    return digits + more > 0 && text[digits + more] == '\0' && *whole <= max;
-}
-
 static void check_port(const char *text) {
     long whole;
-    bool rest, spelt = is_spelt(text, false, 65535, &whole, &rest);
+    bool rest, spelt = fuzz_is_spelt(text, false, 65535, &whole, &rest);
     MUST(spelt == (outcome == LISTENS));
     if (spelt) MUST(bound == whole);
 }
 
 static void check_seconds(const char *text) {
     long whole;
-    bool rest, spelt = is_spelt(text, true, 86400, &whole, &rest);
+    bool rest, spelt = fuzz_is_spelt(text, true, 86400, &whole, &rest);
     if (spelt && rest && whole == 86400) return; /* so close above that it may be rounded */
     MUST(spelt == (outcome == LISTENS));
     if (spelt) MUST(nap.tv_sec == whole || (rest && nap.tv_sec == whole + 1 && nap.tv_nsec == 0));
