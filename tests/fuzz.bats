@@ -47,6 +47,7 @@ replays() {
 # copy_tree: a copy of what make fuzz needs, in $LAB_DIR/tree, for sources that are broken.
 copy_tree() {
     only_ours "it is our own source that is broken"
+    unset ASAN_OPTIONS UBSAN_OPTIONS # a report is what is wanted here
     mkdir -p "$LAB_DIR/tree/tests"
     cp -r Makefile client step7_waitpid tools "$LAB_DIR/tree"
     cp -r tests/fuzz "$LAB_DIR/tree/tests"
