@@ -135,7 +135,7 @@ as_nobody() {
 }
 
 @test "doctor: a limit on descriptors that is low, or so high that the leak has no end" {
-    doctor prlimit --nofile=64:4096 -- descriptors
+    doctor prlimit --nofile=64:1024 -- descriptors
     says spoils 'a program may open 64 files: .*4\.6.*ulimit -n 1024'
     doctor prlimit --nofile=64:64 -- descriptors
     says spoils 'a program may open no more than 64 files'

@@ -73,7 +73,7 @@ broken() {
 
 # fuzz ARGUMENT...: runs make fuzz in the copy.
 fuzz() {
-    tools/deps check fuzz clang libfuzzer 2>/dev/null || skip_for clang
+    tools/deps check fuzz clang libfuzzer 2>/dev/null || skip_for clang libfuzzer
     run timeout -k 10 120 env -u MAKEFLAGS make -s fuzz "$@"
 }
 
