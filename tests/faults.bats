@@ -10,8 +10,8 @@ setup() {
     cd "$ROOT" || return
     only_ours "the tables are about our own programs"
     not_under_valgrind "its own calls would be walked"
-    if [ -n "${SANITIZE-}" ]; then skip "the sanitizers make calls of their own"; fi
-    strace -o /dev/null true 2>/dev/null || skip "strace is missing, or may not trace here"
+    if [ -n "${SANITIZE-}" ]; then skip_unasked "the sanitizers make calls of their own"; fi
+    strace -o /dev/null true 2>/dev/null || skip_for tracing
     lab_open
     tables=$LAB_DIR/tables
     mkdir "$tables"
