@@ -173,25 +173,28 @@ static int connect_to(in_port_t port, int flags) {
     return connection;
 }
 
-/* Waits until no connection is in the queue of the port: the kernel lists listening sockets first.
- */
+/* Returns how many connections are in the queue of the port: proc(5) on /proc/net/tcp, which lists
+ * listening sockets first. */
+static unsigned long queue_of(in_port_t port) {
+    FILE *sockets = fopen("/proc/net/tcp", "r");
+    char line[256], own[5], state[3], queue[9];
+    unsigned long waiting = 0;
+    if (!sockets) die("/proc/net/tcp");
+    while (waiting == 0 && fgets(line, sizeof line, sockets)) {
+        if (sscanf(line, "%*s %*8[0-9A-F]:%4[0-9A-F] %*s %2[0-9A-F] %*8[0-9A-F]:%8[0-9A-F]", own,
+                   state, queue) != 3)
+            continue; /* the heading */
+        if (strcmp(state, "0A") != 0) break;
+        if (strtoul(own, NULL, 16) == port) waiting = strtoul(queue, NULL, 16);
+    }
+    if (fclose(sockets) == EOF) die("fclose");
+    return waiting;
+}
+
+/* Waits until the server has accepted all. */
 static void wait_for_empty_queue(in_port_t port) {
     const struct timespec moment = {.tv_nsec = 100000};
-    for (;; (void)nanosleep(&moment, NULL)) {
-        FILE *sockets = fopen("/proc/net/tcp", "r");
-        char line[256];
-        unsigned own, state, queue = 0;
-        if (!sockets) die("/proc/net/tcp");
-        while (fgets(line, sizeof line, sockets)) {
-            if (sscanf(line, "%*d: %*[0-9A-F]:%4X %*[0-9A-F]:%*X %X %*X:%X", &own, &state,
-                       &queue) == 3 &&
-                own == port && state == 0x0A)
-                break;
-            queue = 0;
-        }
-        if (fclose(sockets) == EOF) die("fclose");
-        if (queue == 0) return;
-    }
+    while (queue_of(port) > 0) (void)nanosleep(&moment, NULL);
 }
 
 /* Has so many connections together, and keeps them until it is killed. A flood takes no heed of the
