@@ -28,7 +28,7 @@ BIN := $(CURDIR)/$(SET)
 export BIN CC STEP SERVER PROGRAM SANITIZE VALGRIND YES ARGS TRACE WATCH TIME
 export REPLAY := $(BUILD)/tests/fuzz
 
-.PHONY: all tour watch lab picture pictures picture-check book test unit repeat hostile soak test-book deps deps-browser deps-lint lint format transcripts faults mutants doctor fuzz deps-fuzz clean help
+.PHONY: all tour doctor watch lab picture pictures picture-check book test unit test-book deps deps-browser deps-lint deps-fuzz faults hostile soak mutants fuzz repeat lint format transcripts clean help
 
 all: $(BUILT) ## Build the servers of all stages, and the client.
 
@@ -61,26 +61,8 @@ book: ## Make a book for the browser of all this: build/book/index.html.
 test: $(BUILT) $(HELPERS) $(SPEND) $(TRACE) $(WATCH) $(if $(SERVER),,$(UNITS) $(REPLAYS)) ## Prove each claim; STEP=4 for one stage's, SERVER="./mine" to judge yours.
 	@UNITS='$(UNITS)' tools/test
 
-faults: $(BUILT) $(SPEND) ## Let every system call fail in every documented way, and see what is declared; STEP=7 for one.
-	@tools/faults $(STEP)
-
 unit: $(UNITS) ## Test the functions of the programs on their own, with Criterion.
 	@UNITS='$(UNITS)' tools/test unit
-
-repeat: $(BUILT) $(HELPERS) $(SPEND) $(TRACE) $(WATCH) $(UNITS) $(REPLAYS) ## Run all tests TIMES=20 times, in any order, every second time on busy processors.
-	@UNITS='$(UNITS)' REPEAT_TIMES=$(or $(TIMES),20) tools/repeat
-
-hostile: $(BUILT) $(HELPERS) ## Meet rude clients in thousands, for SECONDS=30 at each stage, with what it declares.
-	@STEP=hostile HOSTILE_SECONDS=$(or $(SECONDS),30) HOSTILE_CROWD=4000 LAB_DEADLINE=60 tools/test bats
-
-soak: $(BUILT) ## Let stage 7 serve more than it can for SECONDS=120, and look for what it lost or kept.
-	@SOAK_SECONDS=$(or $(SECONDS),120) tools/soak
-
-mutants: | needs ## Test the tests: make wrong edits of the programs, and see which test tells; MUTANT=step7_waitpid/wait_once.
-	@tools/mutants $(MUTANT)
-
-fuzz: $(or $(TARGET),$(FUZZ_TARGETS)) ## Give random inputs to what reads input, and say which break it; TIME=60 seconds in all.
-	@tools/fuzz $(TARGET)
 
 test-book: book ## Read the book in a real browser, every page of it, and find what is wrong.
 	@tools/book/check
@@ -99,6 +81,24 @@ deps-lint: ## Install the tools for lint, likewise.
 
 deps-fuzz: ## Install what fuzz needs, likewise.
 	@tools/deps fuzz
+
+faults: $(BUILT) $(SPEND) ## Let every system call fail in every documented way, and see what is declared; STEP=7 for one.
+	@tools/faults $(STEP)
+
+hostile: $(BUILT) $(HELPERS) ## Meet rude clients in thousands, for SECONDS=30 at each stage, with what it declares.
+	@STEP=hostile HOSTILE_SECONDS=$(or $(SECONDS),30) HOSTILE_CROWD=4000 LAB_DEADLINE=60 tools/test bats
+
+soak: $(BUILT) ## Let stage 7 serve more than it can for SECONDS=120, and look for what it lost or kept.
+	@SOAK_SECONDS=$(or $(SECONDS),120) tools/soak
+
+mutants: | needs ## Test the tests: make wrong edits of the programs, and see which test tells; MUTANT=NAME for one.
+	@tools/mutants $(MUTANT)
+
+fuzz: $(or $(TARGET),$(FUZZ_TARGETS)) ## Give random inputs to what reads input, and say which break it; TIME=60 seconds in all.
+	@tools/fuzz $(TARGET)
+
+repeat: $(BUILT) $(HELPERS) $(SPEND) $(TRACE) $(WATCH) $(UNITS) $(REPLAYS) ## Run all tests TIMES=20 times, in any order, every second time on busy processors.
+	@UNITS='$(UNITS)' REPEAT_TIMES=$(or $(TIMES),20) tools/repeat
 
 lint: ## Look for faults with gcc, clang, clang-tidy, cppcheck, shellcheck and clang-format.
 	@tools/lint
