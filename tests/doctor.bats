@@ -130,7 +130,13 @@ as_nobody() {
 
 @test "doctor: a limit on processes that is nearly used up" {
     as_nobody
-    doctor prlimit --nproc=300 "${nobody[@]}" -- processes
+    if ((EUID == 0)); then
+        doctor prlimit --nproc=300 "${nobody[@]}" -- processes
+    else
+        ulimit() { echo 300; } # a stub: this user's other processes, other tests among them, may be more
+        export -f ulimit
+        doctor -- processes
+    fi
     says spoils 'you may have 300 processes, and [0-9]+ are in use: .*7\.1: 1,000.*ulimit -u [0-9]+'
 }
 
