@@ -25,7 +25,8 @@ lab_obstacle() {
 
 # Makes the directory for this experiment's files.
 lab_open() {
-    LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/lab.XXXXXX") || return 1
+    # a signal that ends everybody must not end mktemp between its work and its word about it
+    LAB_DIR=$(trap '' HUP INT TERM && exec mktemp -d "${TMPDIR:-/tmp}/lab.XXXXXX") || return 1
     LAB_SERVERS=()
     LAB_CONNECTIONS=()
     exec {LAB_NAP}<> <(:) # never readable: a read with a time-out is a sleep without a process
