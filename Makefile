@@ -110,10 +110,30 @@ transcripts: ## Put what the tour shows into the READMEs.
 	@tools/transcripts
 
 clean: ## Remove all that was built.
-	rm -rf build $(PROGRAMS)
+	rm -rf build $(PROGRAMS) beyond/serve
 
 help: ## Say what each target does.
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "A-B", $$1); printf "make %-13s %s\n", $$1, $$2 }' Makefile
+
+# --- beyond: one program, from a file for each model and each protocol; the libraries that some models need are
+# optional, and such a model is left out where pkg-config does not find its own.
+BEYOND := $(SET)/beyond/serve
+BEYOND_LIBRARIES := uv:libuv event:libevent uring:liburing
+library_of = $(patsubst $1:%,%,$(filter $1:%,$(BEYOND_LIBRARIES)))
+found = $(shell pkg-config --exists $1 2>/dev/null && echo $1)
+BEYOND_FOUND := $(foreach pair,$(BEYOND_LIBRARIES),$(call found,$(lastword $(subst :, ,$(pair)))))
+BEYOND_SYSTEMD := $(call found,libsystemd)
+BEYOND_MISSING := $(foreach pair,$(BEYOND_LIBRARIES),$(if $(filter $(lastword $(subst :, ,$(pair))),$(BEYOND_FOUND)),,$(firstword $(subst :, ,$(pair)))))
+BEYOND_SOURCES := $(filter-out $(BEYOND_MISSING:%=beyond/models/%.c),$(wildcard beyond/*.c beyond/models/*.c beyond/protocols/*.c))
+BEYOND_FLAGS = $(if $(BEYOND_SYSTEMD),-DHAVE_SYSTEMD) $(if $(BEYOND_FOUND)$(BEYOND_SYSTEMD),$(shell pkg-config --cflags --libs $(BEYOND_FOUND) $(BEYOND_SYSTEMD)))
+
+.PHONY: beyond
+beyond: $(BEYOND) ## Build beyond/serve, every server of the article's siblings, and what belongs to it.
+	@$(foreach model,$(BEYOND_MISSING),echo 'beyond: the model $(model) is left out: $(call library_of,$(model)) is missing. Type: make deps-beyond';)
+
+$(BEYOND): $(BEYOND_SOURCES) $(wildcard beyond/*.h beyond/*/*.h) $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) -pthread -o $@ $(BEYOND_SOURCES) $(LDFLAGS) $(BEYOND_FLAGS)
 
 # In whose name something is missing: the target that was typed.
 WHO := $(or $(firstword $(MAKECMDGOALS)),make)

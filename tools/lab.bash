@@ -109,7 +109,7 @@ start_server() {
 }
 
 announced_or_gone() {
-    local line gone=1 first='^Serving HTTP on port ([0-9]+)' # in a variable: else bash 3.2 could not even say that it is too old
+    local line gone=1 first='^Serving [A-Za-z]+ on port ([0-9]+)' # in a variable: else bash 3.2 could not even say that it is too old
     if is_gone "$SERVER_PID"; then gone=0; fi # before the look: its last words may be its first
     if read -r line <"$SERVER_OUT" && [[ $line =~ $first ]]; then
         PORT=${BASH_REMATCH[1]}

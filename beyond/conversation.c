@@ -1,0 +1,370 @@
+/* A connection's bytes and time: see serve.h. Knows sockets, and neither protocols nor models. */
+#define _GNU_SOURCE /* ppoll */
+#include "serve.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LEAVE_TIME = 1000, /* milliseconds for a client to hear its last answer and hang up */
+    READS_AT_ONCE = 16, /* then it is the others' turn */
+    NAME_SIZE = 64, /* of an address in words */
+    LOGGED_MOST = 1000, /* bytes of a request in the log, */
+    COMPLAINED_MOST = 60, /* and in a complaint */
+    TURN_AWAY_TIME = 10 /* milliseconds */
+};
+
+struct work {
+    size_t size; /* bytes of the client's that are here, */
+    size_t taken; /* and how many of them are the request that is being answered */
+    size_t sent; /* bytes of the answer */
+    struct answer answer;
+    char bytes[REQUEST_SIZE];
+};
+
+volatile sig_atomic_t ending;
+const sigset_t *blocked_while_waiting;
+
+int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail: the clock is there, the pointer is good */
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void wait_for(struct conversation *c, enum want want, int64_t time) {
+    c->want = want;
+    c->deadline = now_ms() + time;
+    c->moved = true;
+}
+
+/* One work is kept for the next who needs one: most requests come and go at once. */
+static _Thread_local struct work *spare;
+
+static void free_work(struct conversation *c) {
+    if (spare == NULL) spare = c->work;
+    else free(c->work);
+    c->work = NULL;
+}
+
+/* ---- Words about it
+ * ------------------------------------------------------------------------------ */
+
+/* Writes size bytes as text that cannot drive a terminal or end a quotation: \n, \x1b, \". */
+static void escape(char *text, size_t room, const char *bytes, size_t size) {
+    static const char DIGITS[] = "0123456789abcdef";
+    char *end = text + room - 5; /* the longest is \x00 and the end */
+    for (size_t i = 0; i < size && text < end; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+        if (byte >= ' ' && byte <= '~' && byte != '"' && byte != '\\') {
+            *text++ = (char)byte;
+            continue;
+        }
+        *text++ = '\\';
+        switch (byte) {
+        case '\n': *text++ = 'n'; break;
+        case '\r': *text++ = 'r'; break;
+        case '\t': *text++ = 't'; break;
+        case '"':
+        case '\\': *text++ = (char)byte; break;
+        default:
+            *text++ = 'x';
+            *text++ = DIGITS[byte >> 4];
+            *text++ = DIGITS[byte & 15];
+        }
+    }
+    *text = '\0';
+}
+
+/* Writes the client's address, and its port, too, if asked for: "-" if it has none, or is gone. */
+static void name_client(char name[NAME_SIZE], int fd, bool port) {
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    char host[INET6_ADDRSTRLEN] = "-";
+    unsigned number = 0;
+    if (getpeername(fd, (struct sockaddr *)&address, &size) == -1) {
+        /* the host stays "-" */
+    } else if (address.ss_family == AF_INET) {
+        struct sockaddr_in *in = (struct sockaddr_in *)&address;
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+        number = ntohs(in->sin_port);
+    } else if (address.ss_family == AF_INET6) {
+        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+        number = ntohs(in6->sin6_port);
+    }
+    if (port && number != 0) snprintf(name, NAME_SIZE, "%s:%u", host, number);
+    else snprintf(name, NAME_SIZE, "%s", host);
+}
+
+/* Prints a line in the common log format: host, two names that nobody knows, time, request, status,
+ * size. In one piece, as several processes may print. */
+static void log_request(const struct conversation *c) {
+    const struct answer *answer = &c->work->answer;
+    size_t size = answer->parts[1].iov_len + (answer->status ? 0 : answer->parts[0].iov_len);
+    char host[NAME_SIZE], when[32], request[4 * LOGGED_MOST + 5], status[16] = "-";
+    time_t now = time(NULL);
+    struct tm parts;
+    name_client(host, c->fd, false);
+    strftime(when, sizeof when, "%d/%b/%Y:%H:%M:%S +0000", gmtime_r(&now, &parts));
+    escape(request, sizeof request, c->work->bytes,
+           answer->logged < LOGGED_MOST ? answer->logged : LOGGED_MOST);
+    if (answer->status) snprintf(status, sizeof status, "%d", answer->status);
+    printf("%s - - [%s] \"%s\" %s %zu\n", host, when, request, status, size);
+}
+
+static void complain_of(const struct conversation *c) {
+    char name[NAME_SIZE], bytes[4 * COMPLAINED_MOST + 5];
+    size_t size = c->work->size;
+    name_client(name, c->fd, true);
+    escape(bytes, sizeof bytes, c->work->bytes, size < COMPLAINED_MOST ? size : COMPLAINED_MOST);
+    fprintf(stderr, "serve: client %s: %s: \"%s\"%s\n", name, c->work->answer.complaint, bytes,
+            size > COMPLAINED_MOST ? " ..." : "");
+}
+
+/* ---- What comes next
+ * ----------------------------------------------------------------------------- */
+
+static size_t answer_size(const struct answer *answer) {
+    return answer->parts[0].iov_len + answer->parts[1].iov_len;
+}
+
+/* Asks the protocol, as long as it takes requests that need no answer, and decides what to wait
+ * for. */
+static void consider(struct conversation *c) {
+    struct work *work = c->work;
+    while (work->size > 0) {
+        struct answer *answer = &work->answer;
+        memset(answer, 0, offsetof(struct answer, room));
+        work->sent = 0;
+        work->taken = service.protocol->take(&c->memory, work->bytes, work->size, c->ended, answer);
+        if (ending && c->memory.stage == 0 && work->taken > 0) answer->last = true;
+        if (answer->complaint) complain_of(c);
+        if (service.log && answer->logged > 0) log_request(c);
+        if (answer_size(answer) > 0) {
+            wait_for(c, service.pause > 0 ? WANT_PAUSE : WANT_ROOM,
+                     service.pause > 0 ? service.pause : service.write_time);
+            return;
+        }
+        work->size -= work->taken;
+        memmove(work->bytes, work->bytes + work->taken, work->size);
+        if (answer->last) {
+            c->want = WANT_NOTHING;
+            return;
+        }
+        if (work->taken == 0) break;
+    }
+    if (c->ended) {
+        c->want = WANT_NOTHING;
+    } else if (work->size > 0 || c->memory.stage != 0) {
+        if (c->want != WANT_REST) wait_for(c, WANT_REST, service.header_time);
+    } else {
+        free_work(c);
+        wait_for(c, WANT_REQUEST, service.idle_time);
+    }
+}
+
+/* The answer is sent: on to the next request, or to the end. What a client has sent beyond its last
+ * request, and perhaps still sends, is read and forgotten for a while: closing a socket with unread
+ * bytes resets the connection, and the reset can overtake the answer. RFC 9112, 9.6. */
+static void finish_answer(struct conversation *c) {
+    struct work *work = c->work;
+    bool rejected = work->taken == 0;
+    work->size -= work->taken;
+    if (!work->answer.last) {
+        memmove(work->bytes, work->bytes + work->taken, work->size);
+        c->want = WANT_NOTHING; /* not WANT_REST: what remains is another request, with a time of
+                                   its own */
+        consider(c);
+    } else if (!c->ended && (rejected || work->size > 0) && shutdown(c->fd, SHUT_WR) == 0) {
+        wait_for(c, WANT_LEAVE, LEAVE_TIME);
+    } else {
+        c->want = WANT_NOTHING;
+    }
+}
+
+void conversation_begin(struct conversation *c, int fd) {
+    *c = (struct conversation){.fd = fd};
+    wait_for(c, WANT_REQUEST, service.idle_time);
+}
+
+struct iovec conversation_space(struct conversation *c) {
+    struct work *work = c->work;
+    if (work == NULL) {
+        work = spare ? spare : malloc(sizeof *work);
+        spare = NULL;
+        if (work == NULL) return (struct iovec){NULL, 0};
+        work->size = 0;
+        c->work = work;
+    }
+    if (c->want == WANT_LEAVE) return (struct iovec){work->bytes, REQUEST_SIZE};
+    return (struct iovec){work->bytes + work->size, REQUEST_SIZE - work->size};
+}
+
+void conversation_came(struct conversation *c, ssize_t size) {
+    if (size == -1 || (c->want == WANT_LEAVE && size == 0)) {
+        c->want = WANT_NOTHING; /* most of all ECONNRESET: nobody is there to be told */
+    } else if (c->want != WANT_LEAVE) {
+        c->work->size += (size_t)size;
+        c->ended = size == 0;
+        consider(c);
+    }
+}
+
+int conversation_parts(struct conversation *c, struct iovec parts[2]) {
+    const struct iovec *from = c->work->answer.parts;
+    size_t skip = c->work->sent;
+    int count = 0;
+    for (int i = 0; i < 2; i++) {
+        if (skip >= from[i].iov_len) {
+            skip -= from[i].iov_len;
+            continue;
+        }
+        parts[count].iov_base = (char *)from[i].iov_base + skip;
+        parts[count++].iov_len = from[i].iov_len - skip;
+        skip = 0;
+    }
+    return count;
+}
+
+void conversation_went(struct conversation *c, ssize_t size) {
+    if (size == -1) {
+        c->want = WANT_NOTHING;
+        return;
+    }
+    c->work->sent += (size_t)size;
+    if (c->work->sent == answer_size(&c->work->answer)) finish_answer(c);
+    else wait_for(c, WANT_ROOM, service.write_time);
+}
+
+void conversation_late(struct conversation *c) {
+    const char *late = service.protocol->late;
+    if (c->want == WANT_PAUSE) {
+        wait_for(c, WANT_ROOM, service.write_time);
+    } else if (c->want == WANT_REST && late != NULL && c->work != NULL) {
+        struct answer *answer = &c->work->answer;
+        memset(answer, 0, offsetof(struct answer, room));
+        answer->parts[0] = (struct iovec){(char *)late, strlen(late)};
+        answer->last = true;
+        c->work->taken = c->work->sent = 0;
+        wait_for(c, WANT_ROOM, service.write_time);
+    } else {
+        c->want = WANT_NOTHING;
+    }
+}
+
+bool conversation_is_idle(const struct conversation *c) {
+    return c->want == WANT_REQUEST;
+}
+
+void conversation_end(struct conversation *c) {
+    if (c->work != NULL) free_work(c);
+    if (close(c->fd) == -1) complain("close");
+}
+
+/* ---- With a socket
+ * --------------------------------------------------------------------------------- */
+
+static bool would_block(void) {
+    return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
+static ssize_t send_parts(int fd, struct iovec parts[2], int count) {
+    if (count == 1)
+        return send(fd, parts[0].iov_base, parts[0].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+    return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+enum want conversation_go(struct conversation *c) {
+    bool emptied =
+        false; /* the last read took all that was there: the next one would find nothing */
+    int reads = 0;
+    while (c->want != WANT_PAUSE && c->want != WANT_NOTHING) {
+        if (c->want == WANT_ROOM) {
+            struct iovec parts[2];
+            ssize_t sent = send_parts(c->fd, parts, conversation_parts(c, parts));
+            if (sent == -1 && errno == EINTR) continue;
+            if (sent == -1 && would_block()) break;
+            conversation_went(c, sent);
+            continue;
+        }
+        if (emptied || reads++ == READS_AT_ONCE) break;
+        struct iovec space = conversation_space(c);
+        if (space.iov_len == 0) {
+            complain("malloc");
+            c->want = WANT_NOTHING;
+            break;
+        }
+        ssize_t size = recv(c->fd, space.iov_base, space.iov_len, MSG_DONTWAIT);
+        if (size == -1 && errno == EINTR) continue;
+        if (size == -1 && would_block()) break;
+        emptied = size > 0 && (size_t)size < space.iov_len;
+        conversation_came(c, size);
+    }
+    if (c->want == WANT_REQUEST && c->work != NULL) free_work(c);
+    return c->want;
+}
+
+/* Waits until the conversation can go on; returns false if it is late. */
+static bool wait_until_it_can(const struct conversation *c) {
+    struct pollfd pollfd = {.fd = c->fd, .events = c->want == WANT_ROOM ? POLLOUT : POLLIN};
+    int64_t left = c->deadline - now_ms();
+    if (left < 0) left = 0;
+    struct timespec time = {.tv_sec = (time_t)(left / 1000), .tv_nsec = left % 1000 * 1000000};
+    int ready = ppoll(&pollfd, c->want == WANT_PAUSE ? 0 : 1, &time, blocked_while_waiting);
+    if (ready == -1 && errno != EINTR) complain("ppoll");
+    return ready != 0;
+}
+
+void converse(int fd) {
+    struct conversation c;
+    conversation_begin(&c, fd);
+    while (conversation_go(&c) != WANT_NOTHING) {
+        if (ending && conversation_is_idle(&c)) break;
+        if (!wait_until_it_can(&c)) conversation_late(&c);
+    }
+    conversation_end(&c);
+}
+
+void turn_away(int fd) {
+    char bytes[REQUEST_SIZE];
+    const char *busy = service.protocol->busy;
+    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+    /* its request is read, or close would reset the connection, and the reset overtake the answer
+     */
+    if (poll(&pollfd, 1, TURN_AWAY_TIME) == 1) (void)recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (busy != NULL) (void)send(fd, busy, strlen(busy), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (close(fd) == -1) complain("close");
+}
+
+enum remedy remedy_for(int accept_errno) {
+    switch (accept_errno) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM: return REMEDY_WAIT;
+    case EINTR:
+    case ECONNABORTED:
+    case EAGAIN:
+    case EPERM: /* a firewall's word */
+    case EPROTO:
+    case ENETDOWN: /* these are errors of that connection: accept(2), "Error handling" */
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH: return REMEDY_AGAIN;
+    default: return REMEDY_NONE;
+    }
+}

@@ -1,0 +1,65 @@
+/* Who waits for what, and since when: see crowd.h. */
+#define _POSIX_C_SOURCE 200809L
+#include "crowd.h"
+
+#include <limits.h>
+
+static void unlink_one(struct conversation *c) {
+    c->previous->next = c->next;
+    c->next->previous = c->previous;
+}
+
+static void append(struct conversation *head, struct conversation *c) {
+    c->next = head;
+    c->previous = head->previous;
+    head->previous->next = c;
+    head->previous = c;
+    c->moved = false;
+}
+
+void crowd_begin(struct crowd *crowd) {
+    *crowd = (struct crowd){.size = 0};
+    for (int i = 0; i < WANTS; i++)
+        crowd->lists[i].next = crowd->lists[i].previous = &crowd->lists[i];
+}
+
+void crowd_add(struct crowd *crowd, struct conversation *c) {
+    append(&crowd->lists[c->want], c);
+    crowd->size++;
+}
+
+void crowd_drop(struct crowd *crowd, struct conversation *c) {
+    unlink_one(c);
+    crowd->size--;
+}
+
+void crowd_keep(struct crowd *crowd, struct conversation *c) {
+    if (!c->moved) return;
+    unlink_one(c);
+    append(&crowd->lists[c->want], c);
+}
+
+int crowd_patience(const struct crowd *crowd) {
+    int64_t first = INT64_MAX, left;
+    for (int i = 0; i < WANTS; i++) {
+        const struct conversation *head = &crowd->lists[i];
+        if (head->next != head && head->next->deadline < first) first = head->next->deadline;
+    }
+    if (first == INT64_MAX) return -1;
+    left = first - now_ms();
+    return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+struct conversation *crowd_late(struct crowd *crowd) {
+    int64_t now = now_ms();
+    for (int i = 0; i < WANTS; i++) {
+        struct conversation *head = &crowd->lists[i];
+        if (head->next != head && head->next->deadline <= now) return head->next;
+    }
+    return NULL;
+}
+
+struct conversation *crowd_idle(struct crowd *crowd) {
+    struct conversation *head = &crowd->lists[WANT_REQUEST];
+    return head->next == head ? NULL : head->next;
+}

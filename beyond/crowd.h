@@ -1,0 +1,37 @@
+/*
+ * The conversations that one loop has under way, and who of them is late first.
+ *
+ * All that wait for the same thing wait equally long. So each thing has a list, whoever begins to
+ * wait goes to its end, and the first in it is late first: no heap, no search.
+ */
+#ifndef CROWD_H
+#define CROWD_H
+
+#include "serve.h"
+
+struct crowd {
+    struct conversation lists[WANTS]; /* the heads of rings */
+    long size;
+};
+
+void crowd_begin(struct crowd *crowd);
+
+/* Adds a conversation that begins. */
+void crowd_add(struct crowd *crowd, struct conversation *c);
+
+/* Takes one out that ends. */
+void crowd_drop(struct crowd *crowd, struct conversation *c);
+
+/* Puts one into its place again, after it has gone on. */
+void crowd_keep(struct crowd *crowd, struct conversation *c);
+
+/* How long a loop may wait, in milliseconds, until somebody is late; -1: for ever. */
+int crowd_patience(const struct crowd *crowd);
+
+/* One who is late, or NULL. */
+struct conversation *crowd_late(struct crowd *crowd);
+
+/* One who may be sent away when the server is asked to end: no request is under way; or NULL. */
+struct conversation *crowd_idle(struct crowd *crowd);
+
+#endif

@@ -1,0 +1,419 @@
+/*
+ * http: the article's greeting, with all that HTTP/1.1 asks of a server with one page.
+ *
+ * RFC 9112 tells where a request ends, and what is none; RFC 9110 what the fields mean. What could
+ * be read in two ways is refused: between a proxy and a server that differ hides request smuggling.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "../serve.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+enum {
+    FIELDS_MOST = 100, /* lines of a head, and of a trailer */
+    CHUNK_LINE_MOST = 256, /* bytes of a line that begins a chunk */
+    BODY_MOST = 1024 * 1024, /* bytes that a client may send to a page that wants none */
+    DATE_SIZE = 32
+};
+
+/* Where in a request a conversation is. */
+enum { STAGE_HEAD, STAGE_BODY, STAGE_CHUNK_LINE, STAGE_CHUNK, STAGE_CHUNK_END, STAGE_TRAILER };
+
+/* What of the head is remembered until the body has come. */
+enum { FLAG_CLOSE = 1, FLAG_KEEP = 2 /* to be said aloud, to HTTP/1.0 */, FLAG_HEAD = 4 };
+
+static const char GREETING[] = "Hello, World!\n";
+static char *page;
+static size_t page_size;
+
+static void prepare(void) {
+    page_size = (size_t)service.page_size;
+    page = malloc(page_size + 1);
+    if (page == NULL) die("malloc");
+    for (size_t i = 0; i < page_size; i++) page[i] = GREETING[i % strlen(GREETING)];
+}
+
+/* ---- Answers
+ * --------------------------------------------------------------------------------------- */
+
+static const char *reason(int status) {
+    switch (status) {
+    case 100: return "Continue";
+    case 200: return "OK";
+    case 400: return "Bad Request";
+    case 405: return "Method Not Allowed";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 417: return "Expectation Failed";
+    case 431: return "Request Header Fields Too Large";
+    case 501: return "Not Implemented";
+    case 505: return "HTTP Version Not Supported";
+    default: return "";
+    }
+}
+
+/* The time in HTTP's words, made once a second. RFC 9110, 5.6.7. */
+static const char *date(void) {
+    static _Thread_local char text[DATE_SIZE];
+    static _Thread_local time_t made;
+    time_t now = time(NULL);
+    struct tm parts;
+    if (now != made && gmtime_r(&now, &parts) != NULL) {
+        strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+        made = now;
+    }
+    return text;
+}
+
+/* Makes the answer for a request that is whole: the page, or a line about what is wrong. */
+static void say(const struct memory *memory, struct answer *answer) {
+    const char *name = reason(memory->status);
+    bool good = memory->status == 200;
+    size_t size = good ? page_size : strlen(name) + 1;
+    int length;
+    answer->status = memory->status;
+    answer->last = (memory->flags & FLAG_CLOSE) != 0 || ending;
+    length = snprintf(answer->room, ROOM_SIZE,
+                      "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                      "Content-Length: %zu\r\n%s%s\r\n",
+                      memory->status, name, date(), size,
+                      memory->status == 405 ? "Allow: GET, HEAD\r\n" : "",
+                      answer->last                ? "Connection: close\r\n"
+                      : memory->flags & FLAG_KEEP ? "Connection: keep-alive\r\n"
+                                                  : "");
+    answer->parts[0] = (struct iovec){answer->room, (size_t)length};
+    if (memory->flags & FLAG_HEAD) return;
+    if (!good) {
+        answer->parts[1].iov_base = answer->room + length;
+        answer->parts[1].iov_len =
+            (size_t)snprintf(answer->room + length, ROOM_SIZE - (size_t)length, "%s\n", name);
+    } else {
+        answer->parts[1] = (struct iovec){page, page_size};
+    }
+}
+
+/* Refuses what has come, and all that may come after it: where the next request would begin is not
+ * known any more. Returns how much it takes of it: nothing. */
+static size_t refuse(struct memory *memory, int status, size_t logged, struct answer *answer) {
+    *memory = (struct memory){.status = status, .flags = FLAG_CLOSE};
+    say(memory, answer);
+    answer->logged = logged;
+    return 0;
+}
+
+/* ---- Text
+ * ------------------------------------------------------------------------------------------ */
+
+struct text {
+    const char *at;
+    size_t size;
+};
+
+static bool is_one_of(char c, const char *set) {
+    return c != '\0' && strchr(set, c) != NULL;
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* RFC 9110, 5.6.2: tchar. */
+static bool is_token_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
+           is_one_of(c, "!#$%&'*+-.^_`|~");
+}
+
+static bool is_token(struct text text) {
+    for (size_t i = 0; i < text.size; i++)
+        if (!is_token_char(text.at[i])) return false;
+    return text.size > 0;
+}
+
+static bool is_word(struct text text, const char *word) {
+    return text.size == strlen(word) && strncasecmp(text.at, word, text.size) == 0;
+}
+
+static bool is_exactly(struct text text, const char *word) {
+    return text.size == strlen(word) && memcmp(text.at, word, text.size) == 0;
+}
+
+static struct text trim(struct text text) {
+    for (; text.size > 0 && is_one_of(text.at[0], " \t"); text.size--) text.at++;
+    while (text.size > 0 && is_one_of(text.at[text.size - 1], " \t")) text.size--;
+    return text;
+}
+
+/* Takes a line from *rest, without its end, which is LF or CR LF (RFC 9112, 2.2). False: none is
+ * whole. */
+static bool next_line(struct text *rest, struct text *line) {
+    const char *end = memchr(rest->at, '\n', rest->size);
+    if (end == NULL) return false;
+    *line = (struct text){rest->at, (size_t)(end - rest->at)};
+    rest->size -= line->size + 1;
+    rest->at = end + 1;
+    if (line->size > 0 && line->at[line->size - 1] == '\r') line->size--;
+    return true;
+}
+
+/* Takes what is before the next of these characters from *rest, and the character with it. */
+static struct text next_part(struct text *rest, char separator) {
+    const char *end = memchr(rest->at, separator, rest->size);
+    struct text part = {rest->at, end ? (size_t)(end - rest->at) : rest->size};
+    size_t taken = end ? part.size + 1 : part.size;
+    rest->at += taken;
+    rest->size -= taken;
+    return part;
+}
+
+/* Reads a number of these digits, in this base; false: it is none, or more than most. */
+static bool read_number(struct text text, unsigned base, unsigned long long most,
+                        unsigned long long *number) {
+    *number = 0;
+    if (text.size == 0) return false;
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.at[i];
+        unsigned digit = is_digit(c)            ? (unsigned)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                         : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
+                                                : 16;
+        if (digit >= base || *number > (most - digit) / base) return false;
+        *number = *number * base + digit;
+    }
+    return true;
+}
+
+/* ---- The head of a request
+ * --------------------------------------------------------------------------- */
+
+struct head {
+    bool http10, has_host, has_length, chunked, expects;
+    unsigned long long length;
+    unsigned flags;
+    int status; /* what it will be answered with; 0: the greeting, so far */
+};
+
+static bool is_known_method(struct text method) {
+    static const char *const KNOWN[] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
+                                        "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++)
+        if (is_exactly(method, KNOWN[i])) return true;
+    return false;
+}
+
+/* RFC 9112, 3: method, target, version, one space between. Returns 0, or the status to refuse it
+ * with. */
+static int read_request_line(struct head *head, struct text line) {
+    struct text method = next_part(&line, ' '), target = next_part(&line, ' '), version = line;
+    if (!is_token(method) || target.size == 0) return 400;
+    for (size_t i = 0; i < target.size; i++)
+        if (target.at[i] <= ' ' || target.at[i] > '~') return 400;
+    if (version.size != 8 || memcmp(version.at, "HTTP/", 5) != 0 || !is_digit(version.at[5]) ||
+        version.at[6] != '.' || !is_digit(version.at[7]))
+        return 400;
+    if (version.at[5] != '1') return 505;
+    head->http10 = version.at[7] == '0';
+    if (is_exactly(method, "HEAD")) head->flags |= FLAG_HEAD;
+    if (!is_known_method(method)) {
+        head->status = 501;
+    } else if (!is_exactly(method, "GET") && !is_exactly(method, "HEAD")) {
+        head->status = 405;
+    } else if (target.at[0] != '/' &&
+               (target.size < 8 || strncasecmp(target.at, "http://", 7) != 0)) {
+        return 400;
+    }
+    return 0;
+}
+
+/* RFC 9112, 6.1: only chunked, only once, and not beside a length (checked at the end of the head).
+ */
+static int read_transfer_encoding(struct head *head, struct text value) {
+    if (head->http10 || head->chunked) return 400;
+    if (!is_word(value, "chunked")) return 501;
+    head->chunked = true;
+    return 0;
+}
+
+static int read_content_length(struct head *head, struct text value) {
+    unsigned long long length;
+    for (size_t i = 0; i < value.size; i++)
+        if (!is_digit(value.at[i])) return 400;
+    if (value.size == 0 || head->has_length) return 400;
+    if (!read_number(value, 10, BODY_MOST, &length)) return 413;
+    head->has_length = true;
+    head->length = length;
+    return 0;
+}
+
+static void read_connection(struct head *head, struct text value) {
+    while (value.size > 0) {
+        struct text option = trim(next_part(&value, ','));
+        if (is_word(option, "close")) head->flags |= FLAG_CLOSE;
+        if (is_word(option, "keep-alive")) head->flags |= FLAG_KEEP;
+    }
+}
+
+/* Reads a field of the head; returns 0, or the status to refuse it with. */
+static int read_field(struct head *head, struct text line) {
+    struct text name, value;
+    if (memchr(line.at, ':', line.size) == NULL) return 400;
+    name = next_part(&line, ':');
+    value = trim(line);
+    if (!is_token(name))
+        return 400; /* also for one that is folded, or has a space before the colon */
+    for (size_t i = 0; i < value.size; i++)
+        if (((unsigned char)value.at[i] < ' ' && value.at[i] != '\t') || value.at[i] == '\x7f')
+            return 400;
+    if (is_word(name, "Host")) {
+        if (head->has_host) return 400;
+        head->has_host = true;
+        for (size_t i = 0; i < value.size; i++)
+            if (is_one_of(value.at[i], " \t/\\?#@,")) return 400;
+    }
+    if (is_word(name, "Content-Length")) return read_content_length(head, value);
+    if (is_word(name, "Transfer-Encoding")) return read_transfer_encoding(head, value);
+    if (is_word(name, "Connection")) read_connection(head, value);
+    if (is_word(name, "Expect")) {
+        if (!is_word(value, "100-continue")) return 417;
+        head->expects = !head->http10;
+    }
+    return 0;
+}
+
+/* Reads the fields up to the empty line; returns 0, -1 if that has not come yet, or a status. */
+static int read_fields(struct head *head, struct text *rest) {
+    struct text line;
+    for (int count = 0; next_line(rest, &line); count++) {
+        int status;
+        if (line.size == 0) {
+            if (head->chunked && head->has_length) return 400;
+            return head->has_host || head->http10 ? 0 : 400;
+        }
+        if (count == FIELDS_MOST) return 431;
+        status = read_field(head, line);
+        if (status != 0) return status;
+    }
+    return -1;
+}
+
+/* A line that is not whole yet can be wrong already: what begins like this will be no request. */
+static bool begins_badly(struct text text) {
+    for (size_t i = 0; i < text.size && text.at[i] != ' '; i++)
+        if (!is_token_char(text.at[i])) return true;
+    return false;
+}
+
+/* Notes what has to be remembered for the body; the answer comes after it, or at once if there is
+ * none. */
+static void begin_body(struct memory *memory, const struct head *head, struct answer *answer) {
+    *memory = (struct memory){.status = head->status ? head->status : 200, .flags = head->flags};
+    if (head->http10 && !(head->flags & FLAG_KEEP)) memory->flags |= FLAG_CLOSE;
+    if (!head->http10) memory->flags &= ~(unsigned)FLAG_KEEP;
+    answer->status = memory->status;
+    if (!head->chunked && head->length == 0) {
+        say(memory, answer);
+        return;
+    }
+    memory->stage = head->chunked ? STAGE_CHUNK_LINE : STAGE_BODY;
+    memory->left = head->length;
+    if (head->expects) {
+        int length = snprintf(answer->room, ROOM_SIZE, "HTTP/1.1 100 %s\r\n\r\n", reason(100));
+        answer->parts[0] = (struct iovec){answer->room, (size_t)length};
+    }
+}
+
+static size_t take_head(struct memory *memory, struct text all, bool ended, struct answer *answer) {
+    struct text rest = all, line;
+    struct head head = {.status = 0};
+    int status;
+    /* an empty line before the request is forgiven, once: RFC 9112, 2.2 */
+    if (rest.at[0] == '\n' || (rest.size > 1 && rest.at[0] == '\r' && rest.at[1] == '\n'))
+        (void)next_line(&rest, &line);
+    if (rest.size == 1 && rest.at[0] == '\r' && rest.at == all.at && !ended) return 0;
+    if (!next_line(&rest, &line)) {
+        if (begins_badly(rest) || ended) return refuse(memory, 400, rest.size, answer);
+        return all.size == REQUEST_SIZE ? refuse(memory, 414, rest.size, answer) : 0;
+    }
+    status = read_request_line(&head, line);
+    if (status == 0) status = read_fields(&head, &rest);
+    if (status == -1 && ended) status = 400;
+    if (status == -1 && all.size == REQUEST_SIZE) status = 431;
+    if (status == -1) return 0;
+    if (status != 0) return refuse(memory, status, line.size, answer);
+    begin_body(memory, &head, answer);
+    answer->logged = line.size;
+    return (size_t)(rest.at - all.at);
+}
+
+/* ---- The body, which nobody reads
+ * ---------------------------------------------------------------------- */
+
+static size_t end_body(struct memory *memory, size_t taken, struct answer *answer) {
+    memory->stage = STAGE_HEAD;
+    say(memory, answer);
+    return taken;
+}
+
+static size_t take_bytes(struct memory *memory, size_t size) {
+    size_t taken = memory->left < size ? (size_t)memory->left : size;
+    memory->left -= taken;
+    return taken;
+}
+
+/* The lines between chunks: RFC 9112, 7.1. */
+static size_t take_line(struct memory *memory, struct text all, struct answer *answer) {
+    struct text rest = all, line;
+    if (!next_line(&rest, &line))
+        return all.size >= CHUNK_LINE_MOST && memory->stage != STAGE_TRAILER
+                   ? refuse(memory, 400, 0, answer)
+               : all.size == REQUEST_SIZE ? refuse(memory, 431, 0, answer)
+                                          : 0;
+    size_t taken = (size_t)(rest.at - all.at);
+    switch (memory->stage) {
+    case STAGE_CHUNK_LINE:
+        if (!read_number(trim(next_part(&line, ';')), 16, BODY_MOST, &memory->left))
+            return refuse(memory, 400, 0, answer);
+        memory->total += memory->left + taken;
+        if (memory->total > BODY_MOST) return refuse(memory, 413, 0, answer);
+        memory->stage = memory->left > 0 ? STAGE_CHUNK : STAGE_TRAILER;
+        break;
+    case STAGE_CHUNK_END:
+        if (line.size != 0) return refuse(memory, 400, 0, answer);
+        memory->stage = STAGE_CHUNK_LINE;
+        break;
+    default: /* STAGE_TRAILER */
+        if (line.size == 0) return end_body(memory, taken, answer);
+        if (memory->left++ == FIELDS_MOST) return refuse(memory, 431, 0, answer);
+    }
+    return taken;
+}
+
+static size_t take(struct memory *memory, const char *bytes, size_t size, bool ended,
+                   struct answer *answer) {
+    struct text all = {bytes, size};
+    size_t taken;
+    switch (memory->stage) {
+    case STAGE_HEAD: return take_head(memory, all, ended, answer);
+    case STAGE_BODY:
+        taken = take_bytes(memory, size);
+        return memory->left == 0 ? end_body(memory, taken, answer) : taken;
+    case STAGE_CHUNK:
+        taken = take_bytes(memory, size);
+        if (memory->left == 0) memory->stage = STAGE_CHUNK_END;
+        return taken;
+    default: return take_line(memory, all, answer);
+    }
+}
+
+const struct protocol protocol_http = {
+    .name = "http",
+    .about = "greets, with HTTP/1.1",
+    .prepare = prepare,
+    .take = take,
+    .late = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    .busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
+            "Connection: close\r\n\r\n",
+};
