@@ -266,8 +266,12 @@ bool conversation_is_idle(const struct conversation *c) {
     return c->want == WANT_REQUEST;
 }
 
-void conversation_end(struct conversation *c) {
+void conversation_free(struct conversation *c) {
     if (c->work != NULL) free_work(c);
+}
+
+void conversation_end(struct conversation *c) {
+    conversation_free(c);
     if (close(c->fd) == -1) complain("close");
 }
 
@@ -311,7 +315,7 @@ enum want conversation_go(struct conversation *c) {
         emptied = size > 0 && (size_t)size < space.iov_len;
         conversation_came(c, size);
     }
-    if (c->want == WANT_REQUEST && c->work != NULL) free_work(c);
+    if (c->want == WANT_REQUEST) conversation_free(c);
     return c->want;
 }
 

@@ -117,6 +117,9 @@ void conversation_late(struct conversation *c);
 
 /* Closes the connection, and frees all but *c itself. */
 void conversation_end(struct conversation *c);
+/* Only frees: for a model whose library closes the connection, or to give back space that nothing
+ * came to while no request is under way. */
+void conversation_free(struct conversation *c);
 
 /* Has the whole conversation, waiting as long as it takes: all that a model needs that has a
  * process or a thread for each. */
