@@ -1,0 +1,215 @@
+/*
+ * event: libevent's buffers. The library reads into one buffer of each client and writes what it
+ * finds in another; it calls when something has come, or gone. The program never sees a socket:
+ * this is how Python's asynchat and Twisted's transports work, too.
+ *
+ * Costs    a library, a copy of all that comes, and some system calls more than libuv's callbacks
+ * Starves  everybody, if a callback calculates long; nobody, if clients only wait
+ * Next     multi.c
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "../crowd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+
+struct client {
+    struct conversation conversation; /* the first: a pointer to one is a pointer to the other */
+    struct bufferevent *buffers;
+    size_t unsent; /* bytes of the answer that were in the output buffer when we last looked */
+    bool ended; /* the end of file has come; what came before it may still be in the input buffer */
+};
+
+static struct event_base *base;
+static struct evconnlistener *listener;
+static struct event *lateness, *accept_pause;
+static int64_t looks_at = INT64_MAX; /* when lateness will look for who is late */
+static struct crowd crowd;
+
+/* Has the library call back in so many milliseconds. */
+static void call_in(struct event *timer, int64_t time) {
+    struct timeval wait = {.tv_sec = (time_t)(time / 1000),
+                           .tv_usec = (suseconds_t)(time % 1000 * 1000)};
+    if (evtimer_add(timer, &wait) == -1) die("evtimer_add");
+}
+
+static void listen_or_not(void) {
+    bool full = service.most > 0 && crowd.size >= service.most;
+    bool wanted = !full && !evtimer_pending(accept_pause, NULL);
+    if ((wanted ? evconnlistener_enable(listener) : evconnlistener_disable(listener)) == -1)
+        die("evconnlistener");
+}
+
+/* Has the library look for who is late at that time, if it would not look earlier. One timer does
+ * for all: it is set back only when it has run, and not each time that somebody waits anew. */
+static void look_at(int64_t time) {
+    int64_t left = time - now_ms();
+    if (time >= looks_at) return;
+    call_in(lateness, left < 1 ? 1 : left);
+    looks_at = time;
+}
+
+static void end(struct client *client) {
+    crowd_drop(&crowd, &client->conversation);
+    conversation_free(&client->conversation);
+    bufferevent_free(client->buffers); /* which closes the socket */
+    free(client);
+    listen_or_not();
+}
+
+/* Puts the answer into the output buffer. The bytes are not copied: they stay where they are until
+ * they are gone. */
+static bool write_answer(struct client *client) {
+    struct evbuffer *output = bufferevent_get_output(client->buffers);
+    struct iovec parts[2];
+    int count = conversation_parts(&client->conversation, parts);
+    for (int i = 0; i < count; i++)
+        if (evbuffer_add_reference(output, parts[i].iov_base, parts[i].iov_len, NULL, NULL) == -1)
+            return false;
+    client->unsent = evbuffer_get_length(output);
+    return true;
+}
+
+/* Gives the conversation what is in the input buffer, as much as it has space for. Returns false
+ * if there is nothing, or no memory, and then the conversation is over. */
+static bool read_input(struct client *client) {
+    struct evbuffer *input = bufferevent_get_input(client->buffers);
+    struct conversation *c = &client->conversation;
+    struct iovec space;
+    if (evbuffer_get_length(input) == 0 && !client->ended) return false;
+    space = conversation_space(c);
+    if (space.iov_len == 0) {
+        complain("malloc");
+        c->want = WANT_NOTHING;
+        return false;
+    }
+    conversation_came(c, evbuffer_remove(input, space.iov_base, space.iov_len));
+    return true;
+}
+
+/* After each callback: as far as can be without waiting. While an answer is under way, what comes
+ * stays in the input buffer, and when that is full, in the kernel. */
+static void go_on(struct client *client) {
+    struct conversation *c = &client->conversation;
+    for (bool waits = false; !waits;) {
+        switch (c->want) {
+        case WANT_REQUEST:
+        case WANT_REST:
+        case WANT_LEAVE: waits = !read_input(client); break;
+        case WANT_ROOM:
+            waits = true;
+            if (client->unsent > 0 || write_answer(client)) break;
+            complain("evbuffer_add_reference");
+            c->want = WANT_NOTHING;
+            break;
+        default: waits = true;
+        }
+    }
+    if (c->want == WANT_NOTHING) {
+        end(client);
+        return;
+    }
+    crowd_keep(&crowd, c);
+    look_at(c->deadline);
+}
+
+static void have_read(struct bufferevent *buffers, void *client) {
+    (void)buffers;
+    go_on(client);
+}
+
+static void have_written(struct bufferevent *buffers, void *argument) {
+    struct client *client = argument;
+    size_t unsent = evbuffer_get_length(bufferevent_get_output(buffers));
+    size_t sent = client->unsent - unsent;
+    client->unsent = unsent;
+    if (sent > 0) conversation_went(&client->conversation, (ssize_t)sent);
+    go_on(client);
+}
+
+static void have_ended(struct bufferevent *buffers, short what, void *argument) {
+    struct client *client = argument;
+    (void)buffers;
+    if (what & BEV_EVENT_EOF) client->ended = true;
+    else client->conversation.want = WANT_NOTHING; /* an error: nobody is there to be told */
+    go_on(client);
+}
+
+static void look_for_the_late(evutil_socket_t none, short what, void *nothing) {
+    int patience;
+    (void)none, (void)what, (void)nothing;
+    looks_at = INT64_MAX;
+    for (struct conversation *c; (c = crowd_late(&crowd)) != NULL;) {
+        conversation_late(c);
+        go_on((struct client *)c);
+    }
+    patience = crowd_patience(&crowd);
+    if (patience != -1) look_at(now_ms() + patience);
+}
+
+static void have_accepted(struct evconnlistener *from, evutil_socket_t fd, struct sockaddr *address,
+                          int size, void *nothing) {
+    struct client *client = calloc(1, sizeof *client);
+    (void)from, (void)address, (void)size, (void)nothing;
+    if (client != NULL) client->buffers = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (client == NULL || client->buffers == NULL) {
+        complain("malloc");
+        turn_away(fd);
+        free(client);
+        return;
+    }
+    conversation_begin(&client->conversation, fd);
+    crowd_add(&crowd, &client->conversation);
+    bufferevent_setcb(client->buffers, have_read, have_written, have_ended, client);
+    /* no more is read ahead than one request; we are told of whatever is written, not only of all
+     */
+    bufferevent_setwatermark(client->buffers, EV_READ, 0, REQUEST_SIZE);
+    bufferevent_setwatermark(client->buffers, EV_WRITE, EV_SIZE_MAX, 0);
+    if (bufferevent_enable(client->buffers, EV_READ | EV_WRITE) == -1) {
+        complain("bufferevent_enable");
+        end(client);
+        return;
+    }
+    look_at(client->conversation.deadline);
+    listen_or_not();
+}
+
+static void accept_failed(struct evconnlistener *from, void *nothing) {
+    (void)from, (void)nothing;
+    switch (remedy_for(errno)) {
+    case REMEDY_AGAIN: return;
+    case REMEDY_WAIT:
+        complain("accept");
+        call_in(accept_pause, ACCEPT_PAUSE);
+        listen_or_not();
+        return;
+    case REMEDY_NONE: die("accept");
+    }
+}
+
+static void accept_again(evutil_socket_t none, short what, void *nothing) {
+    (void)none, (void)what, (void)nothing;
+    listen_or_not();
+}
+
+int serve_event(void) {
+    crowd_begin(&crowd);
+    base = event_base_new();
+    if (base == NULL) die("event_base_new");
+    lateness = evtimer_new(base, look_for_the_late, NULL);
+    accept_pause = evtimer_new(base, accept_again, NULL);
+    if (lateness == NULL || accept_pause == NULL) die("evtimer_new");
+    if (evutil_make_socket_nonblocking(service.listener) == -1) die("fcntl");
+    listener =
+        evconnlistener_new(base, have_accepted, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, service.listener);
+    if (listener == NULL) die("evconnlistener_new");
+    evconnlistener_set_error_cb(listener, accept_failed);
+    announce();
+    return event_base_dispatch(base) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
