@@ -93,25 +93,44 @@ static bool read_input(struct client *client) {
     return true;
 }
 
-/* After each callback: as far as can be without waiting. While an answer is under way, what comes
- * stays in the input buffer, and when that is full, in the kernel. */
-static void go_on(struct client *client) {
+/* Lets the conversation go on, as far as can be without waiting. */
+static void converse_on(struct client *client) {
     struct conversation *c = &client->conversation;
-    for (bool waits = false; !waits;) {
+    for (;;) {
         switch (c->want) {
         case WANT_REQUEST:
         case WANT_REST:
-        case WANT_LEAVE: waits = !read_input(client); break;
+        case WANT_LEAVE:
+            if (!read_input(client)) return;
+            break;
         case WANT_ROOM:
-            waits = true;
-            if (client->unsent > 0 || write_answer(client)) break;
+            if (client->unsent > 0 || write_answer(client)) return;
             complain("evbuffer_add_reference");
             c->want = WANT_NOTHING;
-            break;
-        default: waits = true;
+            return;
+        default: return;
         }
     }
+}
+
+/* After each callback. Who sends more while his answer is under way is read no further: a limit to
+ * the buffer (bufferevent_setwatermark) will not do, as libevent calls again and again until the
+ * buffer is below it. */
+static void go_on(struct client *client) {
+    struct conversation *c = &client->conversation;
+    size_t unread;
+    short reads;
+    converse_on(client);
     if (c->want == WANT_NOTHING) {
+        end(client);
+        return;
+    }
+    unread = evbuffer_get_length(bufferevent_get_input(client->buffers));
+    reads = unread == 0 && !client->ended ? EV_READ : 0;
+    if (reads != (bufferevent_get_enabled(client->buffers) & EV_READ) &&
+        (reads ? bufferevent_enable(client->buffers, EV_READ)
+               : bufferevent_disable(client->buffers, EV_READ)) == -1) {
+        complain("bufferevent_enable");
         end(client);
         return;
     }
@@ -167,16 +186,9 @@ static void have_accepted(struct evconnlistener *from, evutil_socket_t fd, struc
     conversation_begin(&client->conversation, fd);
     crowd_add(&crowd, &client->conversation);
     bufferevent_setcb(client->buffers, have_read, have_written, have_ended, client);
-    /* no more is read ahead than one request; we are told of whatever is written, not only of all
-     */
-    bufferevent_setwatermark(client->buffers, EV_READ, 0, REQUEST_SIZE);
+    /* tell us whenever something is written, not only when all is */
     bufferevent_setwatermark(client->buffers, EV_WRITE, EV_SIZE_MAX, 0);
-    if (bufferevent_enable(client->buffers, EV_READ | EV_WRITE) == -1) {
-        complain("bufferevent_enable");
-        end(client);
-        return;
-    }
-    look_at(client->conversation.deadline);
+    go_on(client);
     listen_or_not();
 }
 
