@@ -125,15 +125,22 @@ BEYOND_FOUND := $(foreach pair,$(BEYOND_LIBRARIES),$(call found,$(lastword $(sub
 BEYOND_SYSTEMD := $(call found,libsystemd)
 BEYOND_MISSING := $(foreach pair,$(BEYOND_LIBRARIES),$(if $(filter $(lastword $(subst :, ,$(pair))),$(BEYOND_FOUND)),,$(firstword $(subst :, ,$(pair)))))
 BEYOND_SOURCES := $(filter-out $(BEYOND_MISSING:%=beyond/models/%.c),$(wildcard beyond/*.c beyond/models/*.c beyond/protocols/*.c))
-BEYOND_FLAGS = $(if $(BEYOND_SYSTEMD),-DHAVE_SYSTEMD) $(if $(BEYOND_FOUND)$(BEYOND_SYSTEMD),$(shell pkg-config --cflags --libs $(BEYOND_FOUND) $(BEYOND_SYSTEMD)))
+BEYOND_FLAGS = $(if $(BEYOND_SYSTEMD),-DHAVE_SYSTEMD) $(if $(strip $(BEYOND_FOUND)$(BEYOND_SYSTEMD)),$(shell pkg-config --cflags --libs $(BEYOND_FOUND) $(BEYOND_SYSTEMD)))
 
 .PHONY: beyond
 beyond: $(BEYOND) ## Build beyond/serve, every server of the article's siblings, and what belongs to it.
 	@$(foreach model,$(BEYOND_MISSING),echo 'beyond: the model $(model) is left out: $(call library_of,$(model)) is missing. Type: make deps-beyond';)
 
-$(BEYOND): $(BEYOND_SOURCES) $(wildcard beyond/*.h beyond/*/*.h) $(FLAGS)
+BEYOND_COMMAND = $(COMPILE) -pthread -o $(BEYOND) $(BEYOND_SOURCES) $(LDFLAGS) $(BEYOND_FLAGS)
+
+$(BEYOND): $(BEYOND_SOURCES) $(wildcard beyond/*.h beyond/*/*.h) $(BUILD)/beyond-command
 	@mkdir -p $(@D)
-	$(COMPILE) -pthread -o $@ $(BEYOND_SOURCES) $(LDFLAGS) $(BEYOND_FLAGS)
+	$(BEYOND_COMMAND)
+
+# As below for the flags: also when a library has come or gone.
+$(BUILD)/beyond-command: always
+	@mkdir -p $(@D)
+	@echo '$(BEYOND_COMMAND)' | cmp -s - $@ || echo '$(BEYOND_COMMAND)' >$@
 
 # In whose name something is missing: the target that was typed.
 WHO := $(or $(firstword $(MAKECMDGOALS)),make)
