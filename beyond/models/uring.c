@@ -28,8 +28,8 @@ enum { REQUESTS = 512, RESULTS = 8 * REQUESTS, SPACES = 256 /* a power of 2 */, 
 
 struct client {
     struct conversation conversation; /* the first: a pointer to one is a pointer to the other */
-    bool busy; /* the kernel has something to do for it: it must not be freed */
-    bool stale; /* but what comes of that is of no interest any more */
+    bool stale; /* what comes of the thing that the kernel is doing for it does not matter any more
+                 */
     struct msghdr message;
     struct iovec parts[2];
 };
@@ -71,22 +71,26 @@ static void accept_or_not(void) {
     accepts = true;
 }
 
-/* Returns false if there is no memory. */
-static bool receive(struct client *client) {
+/* Where the client's next bytes may be put; if there is no memory, its conversation is over. */
+static struct iovec space_for(struct conversation *c) {
+    struct iovec space = conversation_space(c);
+    if (space.iov_len > 0) return space;
+    complain("malloc");
+    c->want = WANT_NOTHING;
+    return space;
+}
+
+static void receive(struct client *client) {
     struct conversation *c = &client->conversation;
     bool common = c->want == WANT_REQUEST && spaces != NULL;
-    struct iovec space = {NULL, REQUEST_SIZE};
+    struct iovec space = common ? (struct iovec){NULL, REQUEST_SIZE} : space_for(c);
     struct io_uring_sqe *request;
-    if (!common) space = conversation_space(c);
-    if (space.iov_len == 0) return false;
+    if (space.iov_len == 0) return;
     request = next_request();
     io_uring_prep_recv(request, c->fd, space.iov_base, space.iov_len, 0);
-    if (common) {
-        request->flags |= IOSQE_BUFFER_SELECT;
-        request->buf_group = SPACES_ID;
-    }
+    if (common) request->flags |= IOSQE_BUFFER_SELECT; /* a buffer of this group: */
+    if (common) request->buf_group = SPACES_ID;
     io_uring_sqe_set_data(request, client);
-    return true;
 }
 
 static void send_answer(struct client *client) {
@@ -96,14 +100,6 @@ static void send_answer(struct client *client) {
     client->message.msg_iovlen = (size_t)conversation_parts(c, client->parts);
     io_uring_prep_sendmsg(request, c->fd, &client->message, MSG_NOSIGNAL);
     io_uring_sqe_set_data(request, client);
-}
-
-/* Takes back what the kernel has to do for a client; if it is not done yet, it fails. */
-static void cancel(struct client *client) {
-    struct io_uring_sqe *request = next_request();
-    io_uring_prep_cancel(request, client, 0);
-    io_uring_sqe_set_data(request, NULL);
-    client->stale = true;
 }
 
 /* Frees a client for whom the kernel has nothing to do but to close the connection. */
@@ -118,18 +114,13 @@ static void release(struct client *client) {
 /* Tells the kernel what the client needs next. */
 static void go_on(struct client *client) {
     struct conversation *c = &client->conversation;
-    if (c->want == WANT_ROOM) {
-        send_answer(client);
-    } else if (c->want != WANT_PAUSE && c->want != WANT_NOTHING && !receive(client)) {
-        complain("malloc");
-        c->want = WANT_NOTHING;
-    }
+    if (c->want == WANT_ROOM) send_answer(client);
+    else if (c->want != WANT_PAUSE && c->want != WANT_NOTHING) receive(client);
     if (c->want == WANT_NOTHING) {
         crowd_drop(&crowd, c);
         release(client);
         return;
     }
-    client->busy = c->want != WANT_PAUSE;
     crowd_keep(&crowd, c);
 }
 
@@ -145,18 +136,23 @@ static void begin(int fd) {
     go_on(client);
 }
 
-/* Those whose time is up go on; but first the kernel has to leave them alone. */
+/* Takes back what the kernel has to do for a client who is late: if that is not done yet, it ends
+ * with an error now; and only then the client goes on, or is freed. */
+static void cancel(struct client *client) {
+    struct io_uring_sqe *request = next_request();
+    io_uring_prep_cancel(request, client, 0);
+    io_uring_sqe_set_data(request, NULL);
+    client->stale = true;
+    if (client->conversation.want == WANT_NOTHING) crowd_drop(&crowd, &client->conversation);
+    else crowd_keep(&crowd, &client->conversation);
+}
+
 static void tend_to_the_late(void) {
     for (struct conversation *c; (c = crowd_late(&crowd)) != NULL;) {
-        struct client *client = (struct client *)c;
+        bool idle = c->want == WANT_PAUSE; /* else the kernel has something to do for it */
         conversation_late(c);
-        if (!client->busy) {
-            go_on(client);
-            continue;
-        }
-        cancel(client);
-        if (c->want == WANT_NOTHING) crowd_drop(&crowd, c);
-        else crowd_keep(&crowd, c);
+        if (idle) go_on((struct client *)c);
+        else cancel((struct client *)c);
     }
 }
 
@@ -183,22 +179,12 @@ static void have_accepted(int result, bool more) {
     }
 }
 
-/* So many bytes have come, into the client's own space or into a common one. */
-static void take_bytes(struct conversation *c, int size, const char *common) {
-    struct iovec space = conversation_space(c);
-    if (space.iov_len == 0) {
-        complain("malloc");
-        c->want = WANT_NOTHING;
-        return;
-    }
-    if (common != NULL) memcpy(space.iov_base, common, (size_t)size);
-    conversation_came(c, size);
-}
-
+/* The kernel has received or sent so many bytes; common: where, if not in the client's own space.
+ */
 static void have_done(struct client *client, int result, const char *common) {
     struct conversation *c = &client->conversation;
     bool stale = client->stale;
-    client->busy = client->stale = false;
+    client->stale = false;
     errno = result < 0 ? -result : 0;
     if (stale || errno == EINTR || errno == EAGAIN || errno == ENOBUFS) {
         /* it was late, or nothing has happened: no common space was left for a moment */
@@ -207,7 +193,9 @@ static void have_done(struct client *client, int result, const char *common) {
     } else if (result < 0) {
         conversation_came(c, -1);
     } else {
-        take_bytes(c, result, common);
+        struct iovec space = space_for(c);
+        if (common != NULL && space.iov_len > 0) memcpy(space.iov_base, common, (size_t)result);
+        if (space.iov_len > 0) conversation_came(c, result);
     }
     if (stale && c->want == WANT_NOTHING) release(client);
     else go_on(client);
@@ -284,13 +272,10 @@ static void make_ring(void) {
         result = io_uring_queue_init_params(REQUESTS, &ring, &params);
     }
     if (result == 0 && params.features & IORING_FEAT_EXT_ARG) return;
-    fprintf(stderr, "serve: io_uring: %s\n",
-            result == 0         ? "this kernel's is too old: Linux 5.11 or later is needed"
-            : result == -ENOSYS ? "this kernel, or the container, has none; epoll needs nothing"
-            : result == -EPERM  ? "it is forbidden here: see sysctl kernel.io_uring_disabled, and "
-                                  "the container's seccomp profile"
-            : result == -ENOMEM ? "too little memory may be locked: see ulimit -l"
-                                : strerror(-result));
+    fprintf(stderr,
+            "serve: io_uring: %s: Linux 5.11 or later has it; sysctl kernel.io_uring_disabled, a "
+            "container's seccomp profile or ulimit -l may forbid it; epoll needs none of them\n",
+            strerror(result == 0 ? ENOSYS : -result));
     exit(EXIT_FAILURE);
 }
 

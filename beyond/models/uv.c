@@ -37,13 +37,8 @@ static struct crowd crowd;
 
 static void go_on(struct client *client);
 
-/* Complains in the words for libuv's error number, which on Unix is errno's, negative. */
-static void complain_of(const char *what, int error) {
-    errno = -error;
-    complain(what);
-}
-
-/* Ends the program if what has to be there at the start is not. */
+/* Ends the program if the library refuses: what it refuses here, no client can bring about. Its
+ * error numbers are errno's, negative. */
 static void need(const char *what, int error) {
     errno = -error;
     if (error < 0) die(what);
@@ -155,10 +150,7 @@ static void answer(struct client *client) {
         }
         if (bufs[0].len > PIECE) bufs[0].len = PIECE;
         client->piece = bufs[0].len;
-        result = uv_write(&client->write, stream, bufs, 1, have_written);
-        if (result == 0) return;
-        complain_of("uv_write", result);
-        c->want = WANT_NOTHING;
+        need("uv_write", uv_write(&client->write, stream, bufs, 1, have_written));
     }
 }
 
@@ -174,12 +166,8 @@ static void go_on(struct client *client) {
     bool reads = c->want != WANT_ROOM && c->want != WANT_PAUSE;
     if (reads != client->reads) {
         uv_stream_t *stream = (uv_stream_t *)&client->tcp;
-        int error = reads ? uv_read_start(stream, make_space, have_read) : uv_read_stop(stream);
-        if (error < 0) {
-            complain_of("uv_read_start", error);
-            end(client);
-            return;
-        }
+        need("uv_read",
+             reads ? uv_read_start(stream, make_space, have_read) : uv_read_stop(stream));
         client->reads = reads;
     }
     crowd_keep(&crowd, c);
@@ -188,22 +176,15 @@ static void go_on(struct client *client) {
 
 static void begin(int fd) {
     struct client *client = calloc(1, sizeof *client);
-    int error;
     if (client == NULL) {
         complain("malloc");
         turn_away(fd);
         return;
     }
-    need("uv_tcp_init", uv_tcp_init(&loop, &client->tcp)); /* makes nothing, yet: cannot fail */
+    need("uv_tcp_init", uv_tcp_init(&loop, &client->tcp));
+    need("uv_tcp_open", uv_tcp_open(&client->tcp, fd)); /* now it is the loop's to close */
     client->tcp.data = client->write.data = client;
     conversation_begin(&client->conversation, fd);
-    error = uv_tcp_open(&client->tcp, fd); /* now it is the loop's to close */
-    if (error < 0) {
-        complain_of("uv_tcp_open", error);
-        turn_away(fd);
-        uv_close((uv_handle_t *)&client->tcp, closed);
-        return;
-    }
     crowd_add(&crowd, &client->conversation);
     go_on(client);
 }
