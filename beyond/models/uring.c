@@ -88,8 +88,10 @@ static void receive(struct client *client) {
     if (space.iov_len == 0) return;
     request = next_request();
     io_uring_prep_recv(request, c->fd, space.iov_base, space.iov_len, 0);
-    if (common) request->flags |= IOSQE_BUFFER_SELECT; /* a buffer of this group: */
-    if (common) request->buf_group = SPACES_ID;
+    if (common) {
+        request->flags |= IOSQE_BUFFER_SELECT;
+        request->buf_group = SPACES_ID;
+    }
     io_uring_sqe_set_data(request, client);
 }
 
