@@ -110,10 +110,28 @@ transcripts: ## Put what the tour shows into the READMEs.
 	@tools/transcripts
 
 clean: ## Remove all that was built.
-	rm -rf build $(PROGRAMS) beyond/serve
+	rm -rf build $(PROGRAMS) beyond/serve beyond/wsgi/wsgi
 
 help: ## Say what each target does.
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "A-B", $$1); printf "make %-13s %s\n", $$1, $$2 }' Makefile
+
+# --- beyond/wsgi: a program of its own, as it needs Python's library; PYTHON is the interpreter that belongs to it.
+PYTHON_EMBED := $(shell pkg-config --exists python3-embed 2>/dev/null && echo python3-embed)
+WSGI := $(if $(PYTHON_EMBED),$(SET)/beyond/wsgi/wsgi)
+ifdef WSGI
+PYTHON := $(shell pkg-config --variable=exec_prefix python3-embed)/bin/python$(shell pkg-config --modversion python3-embed)
+WSGI_FLAGS := -DPYTHON='"$(PYTHON)"' $(patsubst -I%,-isystem %,$(shell pkg-config --cflags python3-embed))
+WSGI_LIBRARIES := $(shell pkg-config --libs python3-embed)
+
+$(WSGI): $(wildcard beyond/wsgi/*.[ch]) $(BUILD)/wsgi/gateway.inc $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) $(WSGI_FLAGS) -I$(BUILD)/wsgi -o $@ $(filter %.c,$^) $(LDFLAGS) $(WSGI_LIBRARIES)
+
+# The text of gateway.py as the numbers of its bytes: the program needs no other file.
+$(BUILD)/wsgi/gateway.inc: beyond/wsgi/gateway.py
+	@mkdir -p $(@D)
+	od -An -v -tx1 $< | sed 's/ *\(..\)/0x\1,/g; $$s/,$$//' >$@
+endif
 
 # --- beyond: one program, from a file for each model and each protocol; the libraries that some models need are
 # optional, and such a model is left out where pkg-config does not find its own.
@@ -128,8 +146,9 @@ BEYOND_SOURCES := $(filter-out $(BEYOND_MISSING:%=beyond/models/%.c),$(wildcard 
 BEYOND_FLAGS = $(if $(BEYOND_SYSTEMD),-DHAVE_SYSTEMD) $(if $(strip $(BEYOND_FOUND)$(BEYOND_SYSTEMD)),$(shell pkg-config --cflags --libs $(BEYOND_FOUND) $(BEYOND_SYSTEMD)))
 
 .PHONY: beyond
-beyond: $(BEYOND) ## Build beyond/serve, every server of the article's siblings, and what belongs to it.
+beyond: $(BEYOND) $(WSGI) ## Build beyond/serve, every server of the article's siblings, and what belongs to it.
 	@$(foreach model,$(BEYOND_MISSING),echo 'beyond: the model $(model) is left out: $(call library_of,$(model)) is missing. Type: make deps-beyond';)
+	@$(if $(WSGI),,echo 'beyond: wsgi is left out: python3-embed is missing (Debian: libpython3-dev). Type: make deps-beyond';)
 
 BEYOND_COMMAND = $(COMPILE) -pthread -o $(BEYOND) $(BEYOND_SOURCES) $(LDFLAGS) $(BEYOND_FLAGS)
 
