@@ -138,7 +138,7 @@ static void start_python(void) {
     config.install_signal_handlers = 0; /* signals are the server's, and Ctrl-C ends it */
     config.buffered_stdio = 0; /* or fork would copy what the application has printed so far */
     check(&config, PyConfig_SetBytesString(&config, &config.program_name, program));
-    check(&config, PyConfig_SetBytesString(&config, &config.run_filename, "wsgi"));
+    check(&config, PyWideStringList_Append(&config.argv, L"wsgi")); /* sys.argv */
     check(&config, Py_InitializeFromConfig(&config));
     PyConfig_Clear(&config);
 }
@@ -183,11 +183,11 @@ pid_t gateway_fork(void) {
 
 /* Sets a text, whose bytes become the characters of the same number: PEP 3333, "Unicode Issues".
  * One that is there already goes on behind a comma (RFC 9110, 5.3). */
-static void set(PyObject *environ, const char *name, struct text text) {
+static void set(PyObject *env, const char *name, struct text text) {
     PyObject *value = PyUnicode_DecodeLatin1(text.at, (Py_ssize_t)text.size, NULL);
-    PyObject *old = PyDict_GetItemString(environ, name);
+    PyObject *old = PyDict_GetItemString(env, name);
     if (value != NULL && old != NULL) Py_SETREF(value, PyUnicode_FromFormat("%U,%U", old, value));
-    if (value == NULL || PyDict_SetItemString(environ, name, value) == -1) fail();
+    if (value == NULL || PyDict_SetItemString(env, name, value) == -1) fail();
     Py_DECREF(value);
 }
 
@@ -218,7 +218,7 @@ static struct text decoded(struct text path) {
 }
 
 /* Sets HTTP_X for the field X. */
-static void set_field(PyObject *environ, struct field field) {
+static void set_field(PyObject *env, struct field field) {
     static char name[sizeof "HTTP_" + HEAD_SIZE];
     char *to = name + sprintf(name, "HTTP_");
     if (is_word(field.name, "Content-Type")) to = name;
@@ -227,49 +227,49 @@ static void set_field(PyObject *environ, struct field field) {
         char c = field.name.at[i];
         if (c == '_')
             return; /* X_Y and X-Y would be the same: a proxy may have looked at one alone */
-        *to++ = c == '-' ? '_' : (char)Py_TOUPPER(c);
+        *to++ = c == '-' ? '_' : (char)(unsigned char)Py_TOUPPER(c);
     }
     *to = '\0';
     if (strcmp(name, "HTTP_HOST") == 0 && request->host.size > 0) return; /* the target names it */
-    set(environ, name, field.value);
+    set(env, name, field.value);
 }
 
-static void set_port(PyObject *environ, const char *name, uint16_t port) {
+static void set_port(PyObject *env, const char *name, uint16_t port) {
     char number[8];
     (void)snprintf(number, sizeof number, "%d", port);
-    set(environ, name, text_of(number));
+    set(env, name, text_of(number));
 }
 
 static PyObject *make_environ(uint16_t server_port) {
-    PyObject *environ = PyDict_New();
+    PyObject *env = PyDict_New();
     struct sockaddr_in peer = {.sin_port = 0}; /* unknown, if it has gone already */
     socklen_t size = sizeof peer;
     char address[INET_ADDRSTRLEN] = "";
-    if (environ == NULL) fail();
+    if (env == NULL) fail();
     (void)getpeername(connection->fd, (struct sockaddr *)&peer, &size);
     (void)inet_ntop(AF_INET, &peer.sin_addr, address, sizeof address);
-    set(environ, "REQUEST_METHOD", request->method);
-    set(environ, "SCRIPT_NAME", text_of("")); /* the application is at the root */
-    set(environ, "PATH_INFO", decoded(request->path));
-    set(environ, "QUERY_STRING", request->query);
-    set(environ, "SERVER_PROTOCOL", text_of(request->http10 ? "HTTP/1.0" : "HTTP/1.1"));
-    set(environ, "SERVER_NAME", text_of("127.0.0.1"));
-    set_port(environ, "SERVER_PORT", server_port);
-    set(environ, "REMOTE_ADDR", text_of(address));
-    set_port(environ, "REMOTE_PORT", ntohs(peer.sin_port));
-    if (request->host.size > 0) set(environ, "HTTP_HOST", request->host);
-    for (size_t i = 0; i < request->count; i++) set_field(environ, request->fields[i]);
-    return environ;
+    set(env, "REQUEST_METHOD", request->method);
+    set(env, "SCRIPT_NAME", text_of("")); /* the application is at the root */
+    set(env, "PATH_INFO", decoded(request->path));
+    set(env, "QUERY_STRING", request->query);
+    set(env, "SERVER_PROTOCOL", text_of(request->http10 ? "HTTP/1.0" : "HTTP/1.1"));
+    set(env, "SERVER_NAME", text_of("127.0.0.1"));
+    set_port(env, "SERVER_PORT", server_port);
+    set(env, "REMOTE_ADDR", text_of(address));
+    set_port(env, "REMOTE_PORT", ntohs(peer.sin_port));
+    if (request->host.size > 0) set(env, "HTTP_HOST", request->host);
+    for (size_t i = 0; i < request->count; i++) set_field(env, request->fields[i]);
+    return env;
 }
 
 int gateway_answer(struct request *r, struct connection *c, uint16_t server_port) {
-    PyObject *environ, *result;
+    PyObject *env, *result;
     long status;
     request = r;
     connection = c;
-    environ = make_environ(server_port);
-    result = PyObject_CallFunctionObjArgs(serve, application, environ, NULL);
-    Py_DECREF(environ); /* and what the application has put into it */
+    env = make_environ(server_port);
+    result = PyObject_CallFunctionObjArgs(serve, application, env, NULL);
+    Py_DECREF(env); /* and what the application has put into it */
     if (result == NULL) fail();
     status = PyLong_AsLong(result);
     Py_DECREF(result);

@@ -8,6 +8,7 @@ the request are C's: _wsgi_wire has receive (of the body), send, and cut (the co
 """
 
 import io
+import os
 import re
 import sys
 import traceback
@@ -25,7 +26,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authoriza
 
 def load(name):
     """Returns the callable that is named as MODULE:CALLABLE; the modules here come first."""
-    sys.path.insert(0, "")
+    sys.path.insert(0, os.getcwd())
     module, _, attribute = name.partition(":")
     try:
         __import__(module)
@@ -148,7 +149,7 @@ class Answer:
             return
         if self.left is not None:
             if len(data) > self.left:
-                complain(f"the application's answer is longer than its Content-Length: the rest is left out")
+                complain("the application's answer is longer than its Content-Length: the rest is left out")
                 data = data[: self.left]
             self.left -= len(data)
         if self.chunked and data:  # an empty chunk would be the last
@@ -176,11 +177,11 @@ def check_status(status):
 
 
 def check_headers(headers):
-    if not isinstance(headers, list):
+    if type(headers) is not list:
         raise TypeError(f"the headers are to be a list, not {type(headers).__name__}")
     lengths = set()
     for header in headers:
-        if not (isinstance(header, tuple) and len(header) == 2 and all(isinstance(text, str) for text in header)):
+        if not (type(header) is tuple and len(header) == 2 and all(isinstance(text, str) for text in header)):
             raise TypeError(f"a header is to be a tuple of two str, not {header!r}")
         name, value = header
         if not NAME.fullmatch(name):

@@ -22,11 +22,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEFAULT_PORT = 8888, DEFAULT_PATIENCE = 30, REQUEST_QUEUE_SIZE = 1024 };
+enum {
+    DEFAULT_PORT = 8888,
+    DEFAULT_PATIENCE = 30000 /* milliseconds */,
+    REQUEST_QUEUE_SIZE = 1024
+};
 static const char USAGE[] = "usage: wsgi [-p PORT, 0 for any] [-t SECONDS a client may be silent]"
                             " [-h] MODULE:CALLABLE\n";
 static in_port_t port = DEFAULT_PORT;
-static int64_t patience = DEFAULT_PATIENCE * 1000;
+static int64_t patience = DEFAULT_PATIENCE;
 
 /* Prints what went wrong, with errno's reason: the server goes on. */
 static void complain(const char *call) {
@@ -114,7 +118,7 @@ static int listen_here(void) {
 
 /* Accepts a client, whatever a signal or the client itself does meanwhile. */
 static int accept_one(int listener) {
-    static const struct timespec PAUSE = {.tv_nsec = 100 * 1000 * 1000};
+    static const struct timespec PAUSE = {.tv_nsec = 100000000};
     for (;;) {
         int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         if (connection != -1) return connection;
@@ -135,9 +139,11 @@ static int accept_one(int listener) {
 
 /* Tells a client that there is no process for it. */
 static void turn_away(int connection) {
-    struct connection c = {.fd = connection, .patience = 10, .cut = false};
+    struct connection c = {.fd = connection, .patience = 10};
     complain("fork");
     refuse(&c, 503);
+    /* unread bytes would make a reset of the end, which can overtake the answer */
+    (void)recv(connection, c.bytes, sizeof c.bytes, MSG_DONTWAIT);
     if (close(connection) == -1) complain("close");
 }
 

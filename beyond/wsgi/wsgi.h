@@ -81,7 +81,7 @@ ssize_t body_read(struct request *r, struct connection *c, char *to, size_t size
 /* ---- gateway.c: the Python in this program, where the application is ------------------------- */
 
 /* Starts Python and loads MODULE:CALLABLE, or says why not and ends the program with status 1. */
-void gateway_load(const char *application);
+void gateway_load(const char *name);
 
 /* fork(2), with what Python wants to do before and after. */
 pid_t gateway_fork(void);
