@@ -51,8 +51,8 @@ static bool read_trailer(struct connection *c) {
 
 /* Goes on to the next chunk. False: see trouble. */
 static bool next_chunk(struct request *r, struct connection *c) {
-    char end[2];
     if (r->stage == BODY_UNDER_WAY) {
+        char end[2];
         ssize_t size = connection_line(c, end, sizeof end, true);
         if (size == -1) return false;
         if (size != 0) {

@@ -66,7 +66,7 @@ static PyObject *wire_send(PyObject *module, PyObject *argument) {
     Py_BEGIN_ALLOW_THREADS result = connection_send(connection, buffer.buf, (size_t)buffer.len);
     Py_END_ALLOW_THREADS PyBuffer_Release(&buffer);
     if (result == -1) return raise_trouble();
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 /* cut(): has the connection reset at its end. */
@@ -74,7 +74,7 @@ static PyObject *wire_cut(PyObject *module, PyObject *nothing) {
     (void)module;
     (void)nothing;
     connection->cut = true;
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 static PyMethodDef wire_methods[] = {
@@ -108,10 +108,10 @@ static void check(PyConfig *config, PyStatus status) {
 /* Writes the program whose libraries are to be found: that of the virtual environment, if one is
  * active and of this Python, or the one that this program was built for. */
 static void find_python(char *program, size_t size) {
-    char library[4096];
     const char *environment = getenv("VIRTUAL_ENV");
     int length = snprintf(program, size, "%s", PYTHON);
     if (environment != NULL && environment[0] != '\0') {
+        char library[4096];
         (void)snprintf(library, sizeof library, "%s/lib/python%d.%d", environment, PY_MAJOR_VERSION,
                        PY_MINOR_VERSION);
         if (access(library, F_OK) == -1) {
@@ -149,11 +149,13 @@ void gateway_load(const char *name) {
     code = Py_CompileString(GATEWAY_PY, "beyond/wsgi/gateway.py", Py_file_input);
     if (code == NULL) fail();
     module = PyImport_ExecCodeModule("_wsgi_gateway", code);
-    text = PyUnicode_DecodeFSDefault(name);
-    if (module == NULL || text == NULL) fail();
-    application = PyObject_CallMethod(module, "load", "O", text);
+    if (module == NULL) fail();
     serve = PyObject_GetAttrString(module, "serve");
-    if (application == NULL || serve == NULL) fail();
+    if (serve == NULL) fail();
+    text = PyUnicode_DecodeFSDefault(name);
+    if (text == NULL) fail();
+    application = PyObject_CallMethod(module, "load", "O", text);
+    if (application == NULL) fail();
     Py_DECREF(text);
     Py_DECREF(module);
     Py_DECREF(code);
@@ -227,7 +229,8 @@ static void set_field(PyObject *env, struct field field) {
         char c = field.name.at[i];
         if (c == '_')
             return; /* X_Y and X-Y would be the same: a proxy may have looked at one alone */
-        *to++ = c == '-' ? '_' : (char)(unsigned char)Py_TOUPPER(c);
+        *to++ = (char)Py_TOUPPER(c);
+        if (c == '-') to[-1] = '_';
     }
     *to = '\0';
     if (strcmp(name, "HTTP_HOST") == 0 && request->host.size > 0) return; /* the target names it */
