@@ -116,7 +116,7 @@ help: ## Say what each target does.
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "A-B", $$1); printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 # --- beyond/wsgi: a program of its own, as it needs Python's library; PYTHON is the interpreter that belongs to it.
-PYTHON_EMBED := $(shell pkg-config --exists python3-embed 2>/dev/null && echo python3-embed)
+PYTHON_EMBED := $(shell pkg-config --exists 'python3-embed >= 3.10' 2>/dev/null && echo python3-embed)
 WSGI := $(if $(PYTHON_EMBED),$(SET)/beyond/wsgi/wsgi)
 ifdef WSGI
 PYTHON := $(shell pkg-config --variable=exec_prefix python3-embed)/bin/python$(shell pkg-config --modversion python3-embed)
@@ -148,7 +148,7 @@ BEYOND_FLAGS = $(if $(BEYOND_SYSTEMD),-DHAVE_SYSTEMD) $(if $(strip $(BEYOND_FOUN
 .PHONY: beyond
 beyond: $(BEYOND) $(WSGI) ## Build beyond/serve, every server of the article's siblings, and what belongs to it.
 	@$(foreach model,$(BEYOND_MISSING),echo 'beyond: the model $(model) is left out: $(call library_of,$(model)) is missing. Type: make deps-beyond';)
-	@$(if $(WSGI),,echo 'beyond: wsgi is left out: python3-embed is missing (Debian: libpython3-dev). Type: make deps-beyond';)
+	@$(if $(WSGI),,echo 'beyond: wsgi is left out: the library of Python 3.10 or later is missing (Debian: libpython3-dev). Type: make deps-beyond';)
 
 BEYOND_COMMAND = $(COMPILE) -pthread -o $(BEYOND) $(BEYOND_SOURCES) $(LDFLAGS) $(BEYOND_FLAGS)
 

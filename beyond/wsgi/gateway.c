@@ -30,10 +30,11 @@ static struct request *request;
 static PyObject *client_error, *application, *serve;
 static PyThreadState *thread; /* the server's, while it does not hold Python's lock */
 
-/* Prints Python's exception, with its traceback or its own words (SystemExit), and ends. */
+/* Prints Python's exception, with its traceback or its own words (SystemExit), and ends: by _exit,
+ * as it may be a child that does. */
 static _Noreturn void fail(void) {
     PyErr_Print();
-    exit(EXIT_FAILURE);
+    _exit(EXIT_FAILURE);
 }
 
 /* ---- _wsgi_wire: what gateway.py asks of C ----------------------------------------------------

@@ -16,7 +16,7 @@ setup() {
     lab_open
     export NOTES=$LAB_DIR
     export PYTHONDONTWRITEBYTECODE=1
-    unset VIRTUAL_ENV
+    unset VIRTUAL_ENV PYTHONUNBUFFERED PYTHONPATH PYTHONHOME # what would make the program another one
     LAB_DEADLINE=$((LAB_DEADLINE + 20)) # Django takes its time to load where processors are busy
     if [ -n "${SANITIZE-}" ]; then export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0; fi # CPython's own
 }
@@ -24,7 +24,7 @@ setup() {
 # serve_wsgi MODULE:CALLABLE [OPTION...]: starts the server in the folder of the probe's applications.
 serve_wsgi() {
     start_server env -C "${FOLDER:-$PROBES}" "$WSGI" -p 0 "${@:2}" "$1"
-    export SERVER_ERR
+    export SERVER_ERR SERVER_OUT
 }
 
 # probe NAME: has the probe look for NAME's claims; fails with its words.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -197,9 +198,26 @@ def counts(env, start):
     return Items(items(), "closed")
 
 
+def state_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(") ")[2][0]
+    except FileNotFoundError:
+        return "gone"
+
+
 def child(env, start):
+    """Asks for the status of a program only when it has ended: does anybody else take it away?"""
     start("200 OK", PLAIN)
-    return [b"%d" % subprocess.run(["sh", "-c", "exit 7"]).returncode]
+    program = subprocess.Popen(["sh", "-c", "exit 7"])
+    while state_of(program.pid) not in ("Z", "gone"):
+        time.sleep(0.01)
+    return [b"%d" % program.wait()]
+
+
+def chance(env, start):
+    start("200 OK", PLAIN)
+    return [str(random.random()).encode()]
 
 
 def together(env, start):
@@ -225,6 +243,7 @@ def errors(env, start):
     env["wsgi.errors"].write("a euro \u20ac and a byte \udcff\n")
     env["wsgi.errors"].writelines(["two ", "words\n"])
     env["wsgi.errors"].flush()
+    print("on standard output")
     start("200 OK", PLAIN)
     return [b"said"]
 
@@ -250,6 +269,7 @@ APPLICATIONS = {
     "/exceeds_by_write": exceeds_by_write,
     "/counts": counts,
     "/child": child,
+    "/chance": chance,
     "/together": together,
     "/sleeps": sleeps,
     "/errors": errors,

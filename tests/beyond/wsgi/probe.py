@@ -205,6 +205,8 @@ def check_rules():
     answer = get("/errors")
     expect("the answer of one who writes to wsgi.errors", b"said", answer.body, "wsgi.errors in gateway.py")
     expect_said("/errors", "a euro \u20ac and a byte \\udcff\ntwo words\n")
+    with open(os.environ["SERVER_OUT"], encoding="utf-8") as file:
+        expect("how often it has said what it prints", 1, file.read().count("on standard output\n"), "buffered_stdio")
     answer = get("/child")
     expect("the status of a program that the application has run", b"7", answer.body,
            "SIGCHLD in serve_forever: its handler would take the child away from the application")
@@ -245,7 +247,7 @@ def check_stream():
 def check_closed():
     get("/closes")
     expect("how often close was called after a whole answer", 1, notes("closed"), "serve in gateway.py")
-    answer = get("/closes?fails")
+    answer = get("/closes?fails", version="1.0")
     expect("an answer whose close fails: body, whole?", (b"whole", True), (answer.body, answer.whole), "replace")
     expect_said("/closes?fails", "ValueError: close fails, as it is meant to")
     expect("how often close was called, then", 2, notes("closed"), "serve in gateway.py")
@@ -357,6 +359,8 @@ def check_many():
         for connection in connections:
             expect("one of 200 answers", b"alone", Answer(read_on(connection)[0], "GET", False).body, "serve_forever")
             connection.close()
+    expect("how many of 10 children have drawn another number", 10, len({get("/chance").body for _ in range(10)}),
+           "PyOS_AfterFork_Child in gateway_fork: random begins anew after a fork")
     expect("how often the application was loaded", 1, notes("loaded"), "gateway_load")
 
 

@@ -1,9 +1,10 @@
 """HTTP by hand, as a client sees it: what was sent, byte by byte, and whether it is whole."""
 
+import os
 import socket
 import time
 
-PATIENCE = 20  # seconds
+PATIENCE = float(os.environ.get("PATIENCE", 20))  # seconds
 
 
 class Answer:
