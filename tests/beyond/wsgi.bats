@@ -58,6 +58,40 @@ misused() {
 }
 USAGE='usage: wsgi [-p PORT, 0 for any] [-t SECONDS a client may be silent] [-h] MODULE:CALLABLE'
 
+is_traced() {
+    grep -qE '^TracerPid:[[:space:]]*[1-9]' "/proc/$SERVER_PID/status"
+}
+
+# Prints what valgrind found, but for values that are uninitialised within Python's own library: it says so
+# of the optimised int.from_bytes, before any code of ours has run.
+errors_of_ours() {
+    awk '/^==[0-9]+== [A-Z]/ { kind = $0; python = 0 }
+        /^==[0-9]+==    (at|by) / { if (/libpython/) python = 1
+            if (kind !~ /uninitialised/ || (!python && /\((server|gateway|request|body|connection)\.c:/)) { print kind; print } }'
+}
+
+# compare APPLICATION: fails unless it answers through this server as it does through the references.
+compare() {
+    local ours wsgiref gunicorn package
+    for package in "$1" gunicorn; do
+        "$PYTHON" -c "import ${package%app}" 2>/dev/null ||
+            skip "$PYTHON has no ${package%app}: make deps-beyond installs it"
+    done
+    start_server env -C "$APPS" "$PYTHON" "$PROBES/reference.py" "$1:app"
+    wsgiref=$PORT
+    start_server env -C "$APPS" "$PYTHON" -m gunicorn --config "$PROBES/gunicorn_port.py" -b 127.0.0.1:0 "$1:app"
+    gunicorn=$PORT
+    FOLDER=$APPS serve_wsgi "$1:app"
+    ours=$PORT
+    run timeout 120 "$PYTHON" "$PROBES/compare.py" "$ours" "$wsgiref" "$gunicorn"
+    echo "$output"
+    if ((status != 0)); then
+        report "$1 through this server and through the references" "the same answers" "see above" "gateway.py"
+    fi
+    expect_match "how many requests were compared" '^[2-9][0-9] requests: the same answers$' "$output" "$PROBES/compare.py"
+    expect_no_child
+}
+
 @test "9.1 the article's Hello, World! is answered by a child for each request" {
     FOLDER=$APPS serve_wsgi hello:application
     for i in 1 2 3; do
@@ -230,10 +264,6 @@ USAGE='usage: wsgi [-p PORT, 0 for any] [-t SECONDS a client may be silent] [-h]
     expect "how many zombies remain of 10" 0 "$(count_zombies "$SERVER_PID")" "grim_reaper: its loop"
 }
 
-is_traced() {
-    grep -qE '^TracerPid:[[:space:]]*[1-9]' "/proc/$SERVER_PID/status"
-}
-
 @test "9.1 where no process can be had the client is told, and the server goes on" {
     strace -qq -o /dev/null true 2>/dev/null || skip_for tracing
     serve_wsgi odd:application
@@ -259,14 +289,6 @@ is_traced() {
     refused 1 "^wsgi: the virtual environment $VIRTUAL_ENV has no .*$" -p 0 odd:application
 }
 
-# Prints what valgrind found, but for values that are uninitialised within Python's own library: it says so
-# of the optimised int.from_bytes, before any code of ours has run.
-errors_of_ours() {
-    awk '/^==[0-9]+== [A-Z]/ { kind = $0; python = 0 }
-        /^==[0-9]+==    (at|by) / { if (/libpython/) python = 1
-            if (kind !~ /uninitialised/ || (!python && /\((server|gateway|request|body|connection)\.c:/)) { print kind; print } }'
-}
-
 @test "9.1 valgrind finds no error of ours in a request" {
     command -v valgrind >/dev/null || skip "valgrind is missing"
     if [ -n "${SANITIZE-}" ]; then skip_unasked "valgrind cannot run what has a sanitizer"; fi
@@ -277,28 +299,6 @@ errors_of_ours() {
     expect "the answer" '["a=b", ""]' "$output" "$(cat "$SERVER_ERR")"
     expect_no_child
     expect "what valgrind says of our own" "" "$(cat "$LAB_DIR"/valgrind.* | errors_of_ours)" "these lines"
-}
-
-# compare APPLICATION: fails unless it answers through this server as it does through the references.
-compare() {
-    local ours wsgiref gunicorn package
-    for package in "$1" gunicorn; do
-        "$PYTHON" -c "import ${package%app}" 2>/dev/null ||
-            skip "$PYTHON has no ${package%app}: make deps-beyond installs it"
-    done
-    start_server env -C "$APPS" "$PYTHON" "$PROBES/reference.py" "$1:app"
-    wsgiref=$PORT
-    start_server env -C "$APPS" "$PYTHON" -m gunicorn --config "$PROBES/gunicorn_port.py" -b 127.0.0.1:0 "$1:app"
-    gunicorn=$PORT
-    FOLDER=$APPS serve_wsgi "$1:app"
-    ours=$PORT
-    run timeout 120 "$PYTHON" "$PROBES/compare.py" "$ours" "$wsgiref" "$gunicorn"
-    echo "$output"
-    if ((status != 0)); then
-        report "$1 through this server and through the references" "the same answers" "see above" "gateway.py"
-    fi
-    expect_match "how many requests were compared" '^[2-9][0-9] requests: the same answers$' "$output" "$PROBES/compare.py"
-    expect_no_child
 }
 
 @test "9.2 a Flask application answers through this server as through wsgiref and gunicorn" {
