@@ -49,23 +49,29 @@ static PyObject *raise_trouble(void) {
  * end. While it waits other threads of Python may go on, here and in send. */
 static PyObject *wire_receive(PyObject *module, PyObject *argument) {
     Py_buffer buffer;
+    PyThreadState *waiting;
     ssize_t got;
     (void)module;
     if (PyObject_GetBuffer(argument, &buffer, PyBUF_WRITABLE) == -1) return NULL;
-    Py_BEGIN_ALLOW_THREADS got = body_read(request, connection, buffer.buf, (size_t)buffer.len);
-    Py_END_ALLOW_THREADS PyBuffer_Release(&buffer);
+    waiting = PyEval_SaveThread();
+    got = body_read(request, connection, buffer.buf, (size_t)buffer.len);
+    PyEval_RestoreThread(waiting);
+    PyBuffer_Release(&buffer);
     return got == -1 ? raise_trouble() : PyLong_FromSsize_t(got);
 }
 
 /* send(data): sends all of it. */
 static PyObject *wire_send(PyObject *module, PyObject *argument) {
     Py_buffer buffer;
+    PyThreadState *waiting;
     int result;
     (void)module;
     if (PyObject_GetBuffer(argument, &buffer, PyBUF_SIMPLE) == -1) return NULL;
     connection->answered = true;
-    Py_BEGIN_ALLOW_THREADS result = connection_send(connection, buffer.buf, (size_t)buffer.len);
-    Py_END_ALLOW_THREADS PyBuffer_Release(&buffer);
+    waiting = PyEval_SaveThread();
+    result = connection_send(connection, buffer.buf, (size_t)buffer.len);
+    PyEval_RestoreThread(waiting);
+    PyBuffer_Release(&buffer);
     if (result == -1) return raise_trouble();
     return Py_NewRef(Py_None);
 }
