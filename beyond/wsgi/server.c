@@ -177,11 +177,10 @@ static double parse_number(const char *text, const char *digits, double min, dou
 }
 
 static const char *parse_application(int count, char *words[]) {
-    const char *colon;
     if (count == 0) fputs("wsgi: which application? MODULE:CALLABLE is missing\n", stderr);
     if (count > 1) fprintf(stderr, "wsgi: '%s' is unexpected\n", words[1]);
     if (count == 1) {
-        colon = strchr(words[0], ':');
+        const char *colon = strchr(words[0], ':');
         if (colon != NULL && colon > words[0] && colon[1] != '\0') return words[0];
         fprintf(stderr, "wsgi: '%s' is not MODULE:CALLABLE, as in hello:application\n", words[0]);
     }

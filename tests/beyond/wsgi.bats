@@ -58,10 +58,6 @@ misused() {
 }
 USAGE='usage: wsgi [-p PORT, 0 for any] [-t SECONDS a client may be silent] [-h] MODULE:CALLABLE'
 
-is_traced() {
-    grep -qE '^TracerPid:[[:space:]]*[1-9]' "/proc/$SERVER_PID/status"
-}
-
 # Prints what valgrind found, but for values that are uninitialised within Python's own library: it says so
 # of the optimised int.from_bytes, before any code of ours has run.
 errors_of_ours() {
@@ -266,9 +262,8 @@ compare() {
 
 @test "9.1 where no process can be had the client is told, and the server goes on" {
     strace -qq -o /dev/null true 2>/dev/null || skip_for tracing
-    serve_wsgi odd:application
-    background strace -qq -o /dev/null -e 'inject=clone,?clone3,?fork,?vfork:error=EAGAIN:when=1' -p "$SERVER_PID"
-    expect_soon "strace lets the next fork fail" "strace -p, /proc/sys/kernel/yama/ptrace_scope" is_traced
+    start_server strace -D -qq -o /dev/null -e 'inject=clone,?clone3,?fork,?vfork:error=EAGAIN:when=1' \
+        env -C "$PROBES" "$WSGI" -p 0 odd:application
     run curl -s -o /dev/null -w '%{http_code}' --max-time 20 "http://localhost:$PORT/one"
     expect "the status where fork fails" 503 "$output" "turn_away: $(cat "$SERVER_ERR")"
     expect_match "what the server says" 'wsgi: fork: ' "$(cat "$SERVER_ERR")" "turn_away"
