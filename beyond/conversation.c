@@ -56,6 +56,11 @@ static void free_work(struct conversation *c) {
     c->work = NULL;
 }
 
+void conversation_thread_ends(void) {
+    free(spare);
+    spare = NULL;
+}
+
 /* ---- Words about it
  * ------------------------------------------------------------------------------ */
 

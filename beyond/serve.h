@@ -125,6 +125,9 @@ void conversation_free(struct conversation *c);
  * process or a thread for each. */
 void converse(int fd);
 
+/* Frees what a thread keeps for its next conversation: to be called by one that ends. */
+void conversation_thread_ends(void);
+
 /* conversation_go is made of these, for models that do the input and output themselves (callbacks,
  * completions, a terminal). By c->want: */
 /* WANT_REQUEST, WANT_REST, WANT_LEAVE: where bytes may be put; its iov_len is 0 if there is no
