@@ -1,0 +1,155 @@
+/*
+ * poll: one loop for all clients. Before each turn it hands the kernel the list of all of them, and
+ * the kernel looks at each.
+ *
+ * Costs    for each turn as much as there are clients, be it that one of them has something to say
+ * Starves  everybody, if an answer needs long calculation; many who are silent slow down the others
+ * Next     epoll.c
+ */
+#define _GNU_SOURCE /* accept4 */
+#include "../crowd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum { ACCEPTS_AT_ONCE = 64, FIRST_ROOM = 64 };
+
+/* Two arrays, side by side: what the kernel reads, and whose it is. At 0 is the listening socket,
+ * of nobody; poll(2) passes over it while its descriptor is negative. A conversation knows its
+ * place: watched. */
+struct loop {
+    struct pollfd *polled;
+    struct conversation **whose;
+    nfds_t count, room;
+    int64_t again_at; /* the time when to accept again, after a pause; 0: no pause */
+    struct crowd crowd;
+};
+
+static short events_for(const struct conversation *c) {
+    return c->want == WANT_ROOM ? POLLOUT : c->want == WANT_PAUSE ? 0 : POLLIN;
+}
+
+/* Makes room for one more; false: there is no memory. */
+static bool make_room(struct loop *loop) {
+    nfds_t room = loop->room > 0 ? 2 * loop->room : FIRST_ROOM;
+    struct pollfd *polled;
+    struct conversation **whose;
+    if (loop->count < loop->room) return true;
+    polled = realloc(loop->polled, room * sizeof *polled);
+    if (polled == NULL) return false;
+    loop->polled = polled;
+    whose = realloc(loop->whose, room * sizeof *whose);
+    if (whose == NULL) return false;
+    loop->whose = whose;
+    loop->room = room;
+    return true;
+}
+
+static void append(struct loop *loop, int fd, short events, struct conversation *c) {
+    loop->polled[loop->count] = (struct pollfd){.fd = fd, .events = events};
+    loop->whose[loop->count++] = c;
+}
+
+/* Ends a conversation. The last of the arrays takes its place. */
+static void end(struct loop *loop, struct conversation *c) {
+    nfds_t place = c->watched, last = --loop->count;
+    loop->polled[place] = loop->polled[last];
+    loop->whose[place] = loop->whose[last];
+    loop->whose[place]->watched = (uint32_t)place;
+    crowd_drop(&loop->crowd, c);
+    conversation_end(c);
+    free(c);
+}
+
+/* Lets a conversation go on, and then wait for what it needs, or end. */
+static void go_on(struct loop *loop, struct conversation *c) {
+    if (conversation_go(c) == WANT_NOTHING) {
+        end(loop, c);
+        return;
+    }
+    crowd_keep(&loop->crowd, c);
+    loop->polled[c->watched].events = events_for(c);
+}
+
+static void begin(struct loop *loop, int fd) {
+    struct conversation *c = make_room(loop) ? malloc(sizeof *c) : NULL;
+    if (c == NULL) {
+        complain("malloc");
+        turn_away(fd);
+        return;
+    }
+    conversation_begin(c, fd);
+    /* its request is often there already: then it needs no place in any array */
+    if (conversation_go(c) == WANT_NOTHING) {
+        conversation_end(c);
+        free(c);
+        return;
+    }
+    crowd_add(&loop->crowd, c);
+    c->watched = (uint32_t)loop->count;
+    append(loop, fd, events_for(c), c);
+}
+
+static bool is_full(const struct loop *loop) {
+    return service.most > 0 && loop->crowd.size >= service.most;
+}
+
+static void accept_some(struct loop *loop) {
+    for (int i = 0; i < ACCEPTS_AT_ONCE && !is_full(loop); i++) {
+        int fd = accept4(service.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd != -1) {
+            begin(loop, fd);
+            continue;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+        switch (remedy_for(errno)) {
+        case REMEDY_AGAIN: break;
+        case REMEDY_WAIT:
+            complain("accept");
+            loop->again_at = now_ms() + ACCEPT_PAUSE;
+            return;
+        case REMEDY_NONE: die("accept");
+        }
+    }
+}
+
+/* Waits until there is something to do. Returns how many of the array have news. */
+static int wait_for_news(struct loop *loop) {
+    int most = crowd_patience(&loop->crowd), ready;
+    if (loop->again_at != 0 && now_ms() >= loop->again_at) loop->again_at = 0;
+    if (loop->again_at != 0 && (most == -1 || most > ACCEPT_PAUSE)) most = ACCEPT_PAUSE;
+    loop->polled[0].fd = is_full(loop) || loop->again_at != 0 ? -1 : service.listener;
+    ready = poll(loop->polled, loop->count, most);
+    if (ready == -1 && errno != EINTR) die("poll");
+    return ready;
+}
+
+int serve_poll(void) {
+    struct loop loop = {.polled = NULL};
+    crowd_begin(&loop.crowd);
+    if (!make_room(&loop)) die("malloc");
+    append(&loop, service.listener, POLLIN, NULL);
+    if (fcntl(service.listener, F_SETFL, O_NONBLOCK) == -1) die("fcntl");
+    announce();
+    for (;;) {
+        int ready = wait_for_news(&loop);
+        /* from the end: who takes the place of one that has ended has had its turn, or was silent */
+        for (nfds_t i = loop.count; ready > 0 && i-- > 0;) {
+            struct conversation *c = loop.whose[i];
+            if (loop.polled[i].revents == 0) continue;
+            ready--;
+            if (c == NULL) accept_some(&loop);
+            else if (c->want == WANT_PAUSE) /* only that the client is gone can be told meanwhile */
+                end(&loop, c);
+            else go_on(&loop, c);
+        }
+        /* those whose time is up go on: to the end of a pause, or of the conversation */
+        for (struct conversation *c; (c = crowd_late(&loop.crowd)) != NULL;) {
+            conversation_late(c);
+            go_on(&loop, c);
+        }
+    }
+}
