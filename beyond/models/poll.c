@@ -29,7 +29,8 @@ struct loop {
 };
 
 static short events_for(const struct conversation *c) {
-    return c->want == WANT_ROOM ? POLLOUT : c->want == WANT_PAUSE ? 0 : POLLIN;
+    if (c->want == WANT_PAUSE) return 0;
+    return c->want == WANT_ROOM ? POLLOUT : POLLIN;
 }
 
 /* Makes room for one more; false: there is no memory. */
@@ -38,9 +39,10 @@ static bool make_room(struct loop *loop) {
     struct pollfd *polled;
     struct conversation **whose;
     if (loop->count < loop->room) return true;
-    polled = realloc(loop->polled, room * sizeof *polled);
+    polled = realloc(loop->polled, room * sizeof(struct pollfd));
     if (polled == NULL) return false;
     loop->polled = polled;
+    /* NOLINTNEXTLINE(*sizeof-expression): pointers are meant */
     whose = realloc(loop->whose, room * sizeof *whose);
     if (whose == NULL) return false;
     loop->whose = whose;
@@ -136,7 +138,7 @@ int serve_poll(void) {
     announce();
     for (;;) {
         int ready = wait_for_news(&loop);
-        /* from the end: who takes the place of one that has ended has had its turn, or was silent */
+        /* from the end: whoever takes the place of one that ends has had its turn */
         for (nfds_t i = loop.count; ready > 0 && i-- > 0;) {
             struct conversation *c = loop.whose[i];
             if (loop.polled[i].revents == 0) continue;
