@@ -12,7 +12,7 @@
 
 bats_require_minimum_version 1.5.0
 
-ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BIN=${BIN:-$ROOT}
 STEP=$(basename "$BATS_TEST_FILENAME" .bats)
 CLIENT=$BIN/client/client

@@ -11,7 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <limits.h> /* PIPE_BUF */
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -25,8 +25,7 @@ static bool is_listening(int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens;
 }
 
-/* Standard error is the connection, too: inetd(8) makes it so. A complaint would go to the client.
- */
+/* Standard error is the connection, too: inetd(8) makes it so. The client would hear complaints. */
 static bool hears_complaints(void) {
     struct stat client, errors;
     return fstat(STDIN_FILENO, &client) == 0 && fstat(STDERR_FILENO, &errors) == 0 &&
@@ -52,11 +51,8 @@ static int take_output(void) {
 static int wait_until_it_can(const struct conversation *c, int output) {
     struct pollfd pollfd = {.fd = c->want == WANT_ROOM ? output : c->fd,
                             .events = c->want == WANT_ROOM ? POLLOUT : POLLIN};
-    int64_t left = c->deadline - now_ms();
-    int ready = poll(&pollfd, c->want == WANT_PAUSE ? 0 : 1,
-                     left < 0         ? 0
-                     : left > INT_MAX ? INT_MAX
-                                      : (int)left);
+    int64_t left = c->deadline - now_ms(); /* a day at the most */
+    int ready = poll(&pollfd, c->want == WANT_PAUSE ? 0 : 1, left > 0 ? (int)left : 0);
     if (ready == -1 && errno != EINTR) die("poll");
     return ready;
 }
