@@ -161,6 +161,21 @@ $(BUILD)/beyond-command: always
 	@mkdir -p $(@D)
 	@echo '$(BEYOND_COMMAND)' | cmp -s - $@ || echo '$(BEYOND_COMMAND)' >$@
 
+# The balancer, and what happens when the network goes.
+PATIENCE := $(BUILD)/beyond/patience
+export PATIENCE
+
+$(PATIENCE): beyond/balancer/patience.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $< $(LDFLAGS)
+
+.PHONY: balance unplug
+balance: $(BEYOND) ## Let servers behind HAProxy be killed, hang, be cut off, be drained, for SECONDS=40; RETRY=none, connect, all.
+	@BALANCE_SECONDS=$(or $(SECONDS),40) beyond/balancer/balance
+
+unplug: $(BEYOND) $(PATIENCE) ## Pull the cable between a client and a server, and see what each of them notices.
+	@beyond/balancer/unplug
+
 # In whose name something is missing: the target that was typed.
 WHO := $(or $(firstword $(MAKECMDGOALS)),make)
 
