@@ -82,6 +82,13 @@ noticed() {
     awk -v at="$(of "$1" at)" -v noticed="$(of "$1" noticed)" 'BEGIN { print noticed - at }'
 }
 
+# refuses TEXT COMMAND...: does it say that one line, and end with status 2, having started nothing?
+refuses() {
+    run timeout 20 env TMPDIR="$LAB_DIR" BIN="$BIN" OUT="$LAB_DIR/out" "${@:2}" </dev/null
+    expect "the status of ${*:2}" 2 "$status" "$output"
+    expect_match "what it says" "^$1$" "$output" "${*:2}"
+}
+
 @test "10.9 a server is killed: the others serve its clients, and from when HAProxy notices none is lost" {
     all_events
     expect_shares kill web1
@@ -321,13 +328,6 @@ time_out() {
 }
 
 # --- what is wrong is said -----------------------------------------------------------------------
-
-# refuses TEXT COMMAND...: does it say that one line, and end with status 2, having started nothing?
-refuses() {
-    run timeout 20 env TMPDIR="$LAB_DIR" BIN="$BIN" OUT="$LAB_DIR/out" "${@:2}" </dev/null
-    expect "the status of ${*:2}" 2 "$status" "$output"
-    expect_match "what it says" "^$1$" "$output" "${*:2}"
-}
 
 @test "balance: bad settings are refused in one line" {
     refuses "balance: SECONDS=soon is not a number .*" BALANCE_SECONDS=soon beyond/balancer/balance
