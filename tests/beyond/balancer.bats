@@ -39,9 +39,7 @@ all_of_unplug() {
 needs_hosts() {
     # shellcheck source=beyond/balancer/network.bash
     . beyond/balancer/network.bash
-    if ! network_way >/dev/null; then
-        skip "this system lets you have no network namespaces, so there is no cable to pull (try as root: unshare --net true)"
-    fi
+    network_way >/dev/null || skip_for namespaces
 }
 
 # of EVENT COLUMN: a value of the table of events, by the column's name.
@@ -272,6 +270,20 @@ leaves_nothing() {
     run python3 beyond/balancer/several "$PORT" 127.0.0.2 127.0.0.3
     expect "the status with both" 0 "$status" "$output"
     expect "its answer" "127.0.0.3: HTTP/1.1 200 OK" "$output" beyond/balancer/several
+}
+
+@test "10.9 a name with several addresses: so does talk, whose name server is a file" {
+    local own=() talk=${TALK:-$BIN/beyond/client/talk}
+    [ -x "$talk" ] || skip_unasked "beyond/client/talk is not built"
+    if ((EUID != 0)); then own=(--user --map-root-user); fi
+    unshare "${own[@]}" --mount true 2>/dev/null || skip_for namespaces
+    printf '127.0.0.2 several\n127.0.0.3 several\n' >"$LAB_DIR/hosts"
+    start_server "$SERVE" epoll echo -a 127.0.0.3 -p 0
+    # shellcheck disable=SC2016 # for the other shell
+    run unshare "${own[@]}" --mount sh -c 'mount --bind "$1" /etc/hosts && getent ahostsv4 several && exec "$2" echo -a several -p "$3"' \
+        sh "$LAB_DIR/hosts" "$talk" "$PORT"
+    expect "the status" 0 "$status" "$output"
+    expect_match "the name's addresses" '127.0.0.2.*127.0.0.3' "${output//$'\n'/ }" "/etc/host.conf: multi on"
 }
 
 # --- the network goes ----------------------------------------------------------------------------
