@@ -120,13 +120,17 @@ refuses() {
     between "requests" 100 10000 "$(of drain requests)" beyond/balancer/probe
 }
 
-@test "10.9 with another attempt for what failed on the way no request is lost when a server is killed" {
+@test "10.9 a server is killed: what was under way is lost, unless it gets another attempt: then nothing is" {
     needs_hosts
-    balance EVENTS=kill RETRY=all
+    balance EVENTS=kill RETRY=connect PAUSE=0.15 RATE=120 INTER=600ms # so some six requests are under way
+    expect "the status" 0 "$status" "$output"
+    expect_match "what was lost" '^[1-9][0-9]* x 502$' "$(of kill how)" "RETRY=connect in haproxy.cfg"
+    expect "lost, but due later" 0 "$(lost kill at up)" "$RUN/requests.tsv"
+    between "requests that another server answered" 1 1000 "$(of kill retried)" "option redispatch in haproxy.cfg"
+    balance EVENTS=kill RETRY=all PAUSE=0.15 RATE=120 INTER=600ms
     expect "the status" 0 "$status" "$output"
     expect_shares kill web1
     expect "requests lost" 0 "$(of kill lost)" "$(of kill how)"
-    between "requests that needed another attempt" 1 1000 "$(of kill retried)" "retry-on in haproxy.cfg"
 }
 
 @test "10.9 the table, the numbers and the picture agree" {
@@ -345,6 +349,7 @@ time_out() {
     refuses "balance: SECONDS=soon is not a number .*" BALANCE_SECONDS=soon beyond/balancer/balance
     refuses "balance: RATE=0 is not a number .*" RATE=0 beyond/balancer/balance
     refuses "balance: RETRY=often is neither none, connect nor all" RETRY=often beyond/balancer/balance
+    refuses "balance: PAUSE=2 is not a number .*" PAUSE=2 beyond/balancer/balance
     refuses "balance: INTER=half is no time, .*" INTER=half beyond/balancer/balance
     refuses "balance: FALL=0 is not a number .*" FALL=0 beyond/balancer/balance
     refuses "balance: EVENTS: there is no event 'flood': .*" EVENTS="kill flood" beyond/balancer/balance
