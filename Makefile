@@ -176,6 +176,19 @@ balance: $(BEYOND) ## Let servers behind HAProxy be killed, hang, be cut off, be
 unplug: $(BEYOND) $(PATIENCE) ## Pull the cable between a client and a server, and see what each of them notices.
 	@beyond/balancer/unplug
 
+# What bench needs beside the servers: the least that a process costs, an answer that costs nothing, idle connections.
+BENCH := $(addprefix build/bench/,limit answer holder)
+
+.PHONY: bench
+bench: $(BUILT) $(BEYOND) $(BENCH) ## Measure the servers side by side, in about an hour; QUICK=1 for a minute, ONLY=2 for one question.
+	@tools/deps check $(WHO) ab gnuplot
+	@BENCH_COMPILE='$(COMPILE)' QUICK='$(QUICK)' ONLY='$(ONLY)' AMONG='$(AMONG)' ROUNDS='$(ROUNDS)' OUT='$(OUT)' \
+		PYTHON_SERVER='$(PYTHON_SERVER)' PYTHON_CLIENT='$(PYTHON_CLIENT)' beyond/bench/bench
+
+$(BENCH): build/bench/%: beyond/bench/%.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) -pthread -o $@ $<
+
 # In whose name something is missing: the target that was typed.
 WHO := $(or $(firstword $(MAKECMDGOALS)),make)
 
