@@ -125,6 +125,8 @@ class Process:
 
     def wait(self, seconds):
         """Waits for its end, and keeps its rusage; False if it takes longer."""
+        if self.child.returncode is not None:
+            return True
         ready = os.pidfd_open(self.child.pid)
         try:
             if not select.select([ready], [], [], seconds)[0]:
@@ -134,6 +136,15 @@ class Process:
         _, status, self.usage = os.wait4(self.child.pid, 0)
         self.child.returncode = os.waitstatus_to_exitcode(status)
         return True
+
+    def send(self, signum):
+        """Not with Popen's own, which reap what has ended, and lose its rusage."""
+        if self.child and self.child.returncode is None:
+            os.kill(self.child.pid, signum)
+
+    def catches(self, signum):
+        with open(f'/proc/{self.child.pid}/status', encoding='ascii', errors='replace') as status:
+            return any(line.startswith('SigCgt:') and int(line.split()[1], 16) >> (signum - 1) & 1 for line in status)
 
     def cpu(self):
         """Seconds that it and all its children, dead or alive, have computed; None if nobody counts that."""
@@ -171,9 +182,9 @@ class Process:
 
     def stop(self):
         """Ends it and all its children, however they are."""
-        child = self.child
-        if child and child.returncode is None:
-            child.terminate()  # some have something to clean up
+        running = self.child is not None and self.child.returncode is None
+        if running:
+            self.send(signal.SIGTERM)  # some have something to clean up
             self.wait(1)
         if self.group:
             try:
@@ -182,13 +193,13 @@ class Process:
             except OSError:
                 pass
         else:
-            for pid in self.members() if child else []:
+            for pid in self.members() if self.child else []:
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
-        if child and child.returncode is None:
-            child.kill()
+        if running and self.child.returncode is None:
+            self.send(signal.SIGKILL)
             self.wait(10)
         if self.group:
             remove_group(self.group)
@@ -226,8 +237,7 @@ class Lab:
         begun, processes = time.monotonic(), [Process(self, words) for words in commands]
         for process in processes:
             if not process.wait(max(begun + seconds - time.monotonic(), 0)):
-                process.child.send_signal(signal.SIGINT)  # ab and wrk then report on what they have
-                process.wait(5)
+                interrupt(process, seconds)
             process.seconds = time.monotonic() - begun
             process.stop()
             process.output = text_of(process.out)
@@ -239,6 +249,18 @@ class Lab:
         if self.group:
             remove_group(self.group)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def interrupt(process, seconds):
+    """Asks ab or wrk to report on what they have; one that is late to begin has these seconds from then on."""
+    late = 0
+    while not process.catches(signal.SIGINT) and late < 500:
+        late += 1
+        if process.wait(0.01):
+            return
+    if late == 0 or not process.wait(seconds):
+        process.send(signal.SIGINT)
+        process.wait(5)
 
 
 class Server(Process):

@@ -24,6 +24,7 @@ class Run:
     client: float = None  # seconds of them in the load generator itself
     server: float = None  # and in the server's control group
     why: str = ''
+    begun: float = 0  # on the clock of time.monotonic
 
     @property
     def rate(self):
@@ -107,6 +108,21 @@ def wrk_for(lab, server, connections, seconds, keep):
         failed = max(failed, connections)
     return Run(int(done), int(failed), time / 1e6, p50 / 1e3, p99 / 1e3, process.busy, process.client, process.server,
                '' if not failed else errors.group() if errors else 'nothing was answered')
+
+
+UNITS = {'ms': 1e-3, 's': 1}
+
+
+def burst(lab, server, program, clients, patience):
+    """That many clients at the same instant, none of which comes back: ab's come back as soon as they are served, and
+    hide who is not. A Run with the last one's time for seconds."""
+    process = lab.run([program, '-b', '-p', server.port, '-c', clients, '-t', patience], 2 * patience + PATIENCE)
+    good = int(number_in(process.output, r'^ +(\d+)  answered and ended', 0))
+    times = re.search(r'^end of file +' + r' +'.join([r'([\d.]+) (m?s)'] * 4), process.output, re.MULTILINE)
+    if not times:
+        raise Failure(f'nobody was answered: {process.output[-200:]} {process.words_of_error()}')
+    values = [float(number) * UNITS[unit] for number, unit in zip(times.groups()[::2], times.groups()[1::2])]
+    return Run(good, 0, values[3], values[1] * 1e3, values[2] * 1e3)
 
 
 def limit(lab, program, words, seconds):

@@ -8,7 +8,7 @@ import time
 import servers
 from figures import quartiles, ratios, short, spread
 from lab import Failure, Process, Server, first_line, free_port, text_of
-from load import Held, Run, ab, ab_for, counts_of, greets, limit, wrk_for
+from load import Held, Run, ab_for, burst, counts_of, greets, limit, wrk_for
 
 AGAIN = ' again'  # of the A/A pair: a second server of the same program
 EVENT_DRIVEN = ('epoll', 'uv', 'coroutine', 'event', 'multi', 'uring')
@@ -51,10 +51,12 @@ def compare(bench, question, cell, subjects, once):
     order, results = list(subjects), {subject.name: [] for subject in subjects}
     for _ in range(bench.rounds):
         for subject in order:
+            begun = time.monotonic()
             try:
                 run = once(subject)
             except Failure as failure:
                 run = Run(0, 1, 1, why=str(failure))
+            run.begun = begun
             results[subject.name].append(run)
             bench.tick(f'{question}: {cell}: {subject.name}')
         order.reverse()
@@ -349,43 +351,37 @@ def holding(bench, server, count):
 
 def queue(bench):
     """A burst of clients, and queues of different lengths for them to wait in."""
-    model = 'fork'
-    if model not in bench.models:
-        return bench.report.left_out('the queues', 'beyond/serve has no model fork here')
     most = int(first_line('/proc/sys/net/core/somaxconn', '4096'))
     lengths, bursts = (5, 128, 1024, 4096), (128, 1000) if bench.quick else (128, 1000, 4000)
-    patience = 4 if bench.quick else 30
+    patience = 2 if bench.quick else 30
     if most < max(lengths):
         bench.report.say(f'net.core.somaxconn is {most}: a longer queue is as long as that, whatever listen(2) is told.')
-    starts = [(f'{length:,}', lambda length=length: servers.serve(bench, model, '-b', length))
+    starts = [(f'{length:,}', lambda length=length: servers.stage(bench, bench.with_queue(length)))
               for length in sorted(lengths, key=lambda length: length != 1024)]  # the A/A pair: 1,024
     subjects = begin(bench, starts)
     rows, lines = [], []
     for clients in bursts:
-        if clients > bench.lab.descriptors - 100:
-            bench.report.left_out(f'a burst of {clients:,}', 'ab may not have so many descriptors: see ulimit -Hn')
-            continue
         dropped = {}
 
         def once(server):
             before = drops()
-            run = ab(bench.lab, server, clients, clients, patience)
+            # who is not answered in time is what is to be seen: no failure of the measurement
+            run = burst(bench.lab, server, f'{bench.bin}/client/client', clients, patience)
             dropped.setdefault(server.name, []).append(drops() - before)
-            # that it is not answered in time is what is to be seen: no failure of the measurement
-            return Run(run.requests, 0, run.seconds, run.p50, run.p99, why=run.why)
+            return run
 
         results = compare(bench, '5', f'a burst of {clients}', subjects, once)
         for name, runs in results.items():
             rows.append((f'{clients:,} clients, a queue of {name}', short(quartiles([r.requests for r in runs]).median),
                          spread(quartiles([r.seconds for r in runs])), median_of(runs, 'p50'), median_of(runs, 'p99'),
-                         short(quartiles(dropped[name]).median)))
+                         short(quartiles(dropped.get(name, [0])).median)))
         lines.append((f'{clients:,} clients', [(length, spread_of(results[f'{length:,}'], 'seconds'))
                                                for length in lengths if f'{length:,}' in results]))
     end(subjects)
     if rows:
-        bench.report.table('5-queue', f'A burst of clients at {model}: how many were answered, and when; ended after {patience} s',
-                           ('', 'answered', 'the last after s', 'p50 ms', 'p99 ms', 'dropped by the kernel'), rows)
-        bench.report.lines('5-queue', 'When the last of a burst is answered', 'length of the queue', 's', lines)
+        bench.report.table('5-queue', f'A burst of clients at stage 7, all at the same instant: how many were answered, and when; they wait for {patience} s',
+                           ('', 'answered', 'the last after s', 'p50 ms', 'p99 ms', 'SYNs dropped, by whomever'), rows)
+        bench.report.lines('5-queue', 'When the last of a burst is answered, of those who are', 'length of the queue', 'seconds', lines)
 
 
 def drops():

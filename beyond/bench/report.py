@@ -13,6 +13,7 @@ from servers import find
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WIDTH, LINE = 900, 24  # of a picture, and of a bar's line in it
+OWN = ('results.md', 'machine.tsv', 'runs.tsv', 'goals.tsv')
 INK = 0  # colours, by their place among dress.bash's
 SERIES = (2, 4, 3, 5, 6, 7, 8)
 
@@ -50,7 +51,7 @@ def machine(cc):
         ('governor of the clock', governor),
         ('memory', f'{memory:,} MiB'),
         ('kernel', f'{platform.system()} {platform.release()}'),
-        ('compiler', output(*cc.split(), '--version')),
+        ('compiler', output(cc, '--version')),
         ('libc', os.confstr('CS_GNU_LIBC_VERSION') if 'CS_GNU_LIBC_VERSION' in os.confstr_names else ''),
         ('musl', said[1] if len(said) > 1 else ''),
         ('Python', platform.python_version()),
@@ -71,10 +72,11 @@ def machine(cc):
 class Report:
     """Says everything at once on the terminal, and keeps it for the files in the directory out."""
 
-    def __init__(self, out, cc):
+    def __init__(self, out, cc, questions):
         os.makedirs(out, exist_ok=True)
-        for old in glob.glob(f'{out}/*.svg') + glob.glob(f'{out}/*.tsv') + glob.glob(f'{out}/results.md'):
-            os.unlink(old)
+        for name in os.listdir(out):  # what was found before about the same
+            if name in OWN or re.fullmatch(rf'[{"".join(map(str, questions))}]-.*\.(svg|tsv)', name):
+                os.unlink(f'{out}/{name}')
         self.out, self.page, self.goals, self.failed = out, ['# How fast they are', ''], [], []
         self.machine = machine(cc)
         self.colours = subprocess.run(
@@ -82,7 +84,7 @@ class Report:
             capture_output=True, text=True, check=True).stdout.split()
         self.page += ['| | |', '|---|---|', *(f'| {name} | {value} |' for name, value in self.machine), '']
         self.file('machine.tsv', self.machine)
-        self.file('runs.tsv', [('question', 'of', 'name', 'round', 'requests', 'failed', 'seconds', 'p50 ms', 'p99 ms',
+        self.file('runs.tsv', [('question', 'of', 'name', 'round', 'begun s', 'requests', 'failed', 'seconds', 'p50 ms', 'p99 ms',
                                 'busy s', 'client s', 'server s', 'why')])
 
     def file(self, name, rows):
@@ -104,8 +106,9 @@ class Report:
     def runs(self, question, cell, results):
         """Keeps each run, and remembers those in which a request failed."""
         for name, runs in results.items():
-            self.file('runs.tsv', [(question, cell, name, i + 1, run.requests, run.failed, f'{run.seconds:.6f}', run.p50,
-                                    run.p99, run.busy, run.client, run.server, run.why) for i, run in enumerate(runs)])
+            self.file('runs.tsv', [(question, cell, name, i + 1, f'{run.begun:.3f}', run.requests, run.failed,
+                                    f'{run.seconds:.6f}', run.p50, run.p99, run.busy, run.client, run.server, run.why)
+                                   for i, run in enumerate(runs)])
             failed = sum(run.failed for run in runs)
             if failed:
                 why = next((run.why for run in runs if run.failed), '')
@@ -177,9 +180,10 @@ class Report:
             row_name + ' ' + ', '.join(f'{label} {short(s.median)}'.strip() for label, s in zip(series, spreads) if s)
             for row_name, *spreads in rows)
         ticks = ', '.join(f"'{quoted(row_name)}' {-i}" for i, (row_name, *_) in enumerate(rows))
-        self.draw(name, title, story, int(110 + LINE * lines + (LINE if any(series) else 0)), [
+        self.draw(name, title, story, int(130 + LINE * lines + (LINE if any(series) else 0)), [
             *commands, f'set ytics ({ticks})', f'set yrange [{-len(rows) + 0.4}:0.6]', 'set grid xtics noytics',
             f'set xrange [0:{most * 1.12}]', f"set xlabel '{quoted(unit)}'", 'set xtics autofreq',
+            f'set bmargin {6 if any(series) else 4}',
             f"set key {'outside bottom center horizontal' if any(series) else 'off'} textcolor rgb '{self.colours[INK]}'",
             'plot ' + ', '.join(plots)])
 
@@ -200,10 +204,10 @@ class Report:
             f"set ylabel '{quoted(up)}'", 'set format y "%.10g"',
             f"set key outside right textcolor rgb '{self.colours[INK]}'", 'plot ' + ', '.join(plots)])
 
-    def close(self):
+    def close(self, but=''):
         """The goals, and what failed; then the file of all that was said."""
         if self.goals:
-            self.table('goals', 'The goals: the median of the ratios side by side, and their quartiles',
+            self.table('goals', f'The goals: the median of the ratios side by side, and their quartiles{but}',
                        ('goal', 'wanted', 'measured', ''), self.goals)
         for line in self.failed:
             self.say(f'FAILED {line}')

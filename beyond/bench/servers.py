@@ -9,6 +9,7 @@ from lab import Failure, Server, free_port
 
 ARTICLE_PORT = 8888  # of the article's programs, which take none
 HELD = 1000000  # seconds that an idle connection may last, and requests that it may carry
+MANY = 100000  # more than there are ever clients
 APACHE_SPARE = 5  # workers that it begins with, as Debian has it
 
 NGINX = '''daemon off;
@@ -97,6 +98,8 @@ def serve(bench, model, *options, name=None):
     port = free_port()
     if model in bench.pools:
         options = (*options, '-w', bench.cores)
+    if model == 'fork':
+        options = (*options, '-m', MANY)  # or it has 256 children at the most
     return Server(bench.lab, name or model, [bench.serve, model, 'http', '-p', port, '-I', 3600, *options], port)
 
 
