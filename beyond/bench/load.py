@@ -10,6 +10,7 @@ from lab import Failure, Process, busy_time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 20  # seconds more than it should take, before a load is ended
+LEAST = 100  # requests: of 50 and fewer, ab reads the p99 from beyond the end of its list
 
 
 @dataclass
@@ -85,10 +86,10 @@ def ab(lab, server, connections, count, seconds):
 
 def ab_for(lab, server, connections, seconds):
     """As many requests as take about so long, at the speed of a few that go before."""
-    few = ab(lab, server, connections, max(50, 3 * connections), PATIENCE)
+    few = ab(lab, server, connections, max(LEAST, 3 * connections), PATIENCE)
     if few.failed:
         return few
-    return ab(lab, server, connections, max(50, 3 * connections, int(few.rate * seconds)), seconds + PATIENCE)
+    return ab(lab, server, connections, max(LEAST, 3 * connections, int(few.rate * seconds)), seconds + PATIENCE)
 
 
 def wrk_for(lab, server, connections, seconds, keep):

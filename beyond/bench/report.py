@@ -14,6 +14,7 @@ from servers import find
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WIDTH, LINE = 900, 24  # of a picture, and of a bar's line in it
 OWN = ('results.md', 'machine.tsv', 'runs.tsv', 'goals.tsv')
+NOT_MEASURED = 'not measured here'
 INK = 0  # colours, by their place among dress.bash's
 SERIES = (2, 4, 3, 5, 6, 7, 8)
 
@@ -72,13 +73,14 @@ def machine(cc):
 class Report:
     """Says everything at once on the terminal, and keeps it for the files in the directory out."""
 
-    def __init__(self, out, cc, questions):
+    def __init__(self, out, cc, questions, partial):
         os.makedirs(out, exist_ok=True)
         for name in os.listdir(out):  # what was found before about the same
             if name in OWN or re.fullmatch(rf'[{"".join(map(str, questions))}]-.*\.(svg|tsv)', name):
                 os.unlink(f'{out}/{name}')
         self.out, self.page, self.goals, self.failed = out, ['# How fast they are', ''], [], []
         self.machine = machine(cc)
+        self.partial = partial  # only some of the servers were asked for
         self.colours = subprocess.run(
             ['bash', '-c', '. "$1"; printf "%s\\n" "${DRESS_COLOURS[@]%% *}"', 'bash', f'{ROOT}/tools/dress.bash'],
             capture_output=True, text=True, check=True).stdout.split()
@@ -125,8 +127,10 @@ class Report:
                       *('| ' + ' | '.join(map(str, row)) + ' |' for row in rows), '']
         self.file(f'{name}.tsv', [columns, *rows])
 
-    def judge(self, text, sign, bound, figure, reason='not measured here'):
+    def judge(self, text, sign, bound, figure, reason=NOT_MEASURED):
         """Notes whether a spread is as the goal wants it; without one, the reason why it is not known."""
+        if figure is None and self.partial and reason == NOT_MEASURED:
+            return
         verdict = reason if figure is None else 'met' if is_met(figure, sign, bound) else 'MISSED'
         self.goals.append((text, f'{sign} {bound:g}', spread(figure), verdict))
 
