@@ -92,10 +92,16 @@ def ab_for(lab, server, connections, seconds):
     return ab(lab, server, connections, max(LEAST, 3 * connections, int(few.rate * seconds)), seconds + PATIENCE)
 
 
+def well_served(lab, server, connections):
+    """The failures that wrk would not count: a few requests of ab's, for which it counts every one."""
+    return ab(lab, server, connections, max(LEAST, 3 * connections), PATIENCE)
+
+
 def wrk_for(lab, server, connections, seconds, keep):
-    """For so long, so many connections at once, for a request each or kept. The answer needs its length."""
+    """For so long, so many connections at once, for a request each or kept. The answer needs its length. A connection
+    that is never answered, wrk does not count: see well_served."""
     threads = min(os.cpu_count(), connections)
-    words = ['wrk', '-t', threads, '-c', connections, '-d', math.ceil(seconds) + PATIENCE, '--timeout', '2',
+    words = ['wrk', '-t', threads, '-c', connections, '-d', math.ceil(seconds) + PATIENCE, '--timeout', 5,
              '--latency', '-s', f'{HERE}/report.lua']
     words += [] if keep else ['-H', 'Connection: close']
     process = measured(lab, server, [*words, f'http://127.0.0.1:{server.port}/hello'], seconds)

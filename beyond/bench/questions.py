@@ -8,7 +8,7 @@ import time
 import servers
 from figures import quartiles, ratios, short, spread
 from lab import Failure, Process, Server, first_line, free_port, text_of
-from load import Held, Run, ab_for, burst, counts_of, greets, limit, wrk_for
+from load import Held, Run, ab_for, burst, counts_of, greets, limit, well_served, wrk_for
 
 AGAIN = ' again'  # of the A/A pair: a second server of the same program
 EVENT_DRIVEN = ('epoll', 'uv', 'coroutine', 'event', 'multi', 'uring')
@@ -77,7 +77,8 @@ def median_of(runs, attribute):
     return short(figure.median) if figure else '-'
 
 
-COLUMNS = ('', 'requests/s', 'ratio (quartiles)', 'p50 ms', 'p99 ms', 'CPU µs', 'of it, its own', 'client CPU %', 'failed')
+COLUMNS = ('', 'requests/s', 'ratio (quartiles)', 'p50 ms', 'p99 ms', 'CPU µs', 'of it, its own', 'client CPU %',
+           'failed')
 
 
 def rows_of(results):
@@ -126,14 +127,16 @@ def pause(bench):
     time.sleep(wait)  # the request that was tried sleeps, too
 
     # they sleep, all of them: so they can do it at the same time
-    loads = bench.lab.run_together([['ab', '-q', '-r', '-c', clients, '-n', 1000000, '-s', 60,
-                                     f'http://127.0.0.1:{server.port}/hello'] for server in subjects], seconds + 0.5 * wait)
+    ab = ['ab', '-q', '-r', '-c', clients, '-n', 1000000, '-s', 60]
+    loads = bench.lab.run_together([[*ab, f'http://127.0.0.1:{server.port}/hello'] for server in subjects],
+                                   seconds + 0.5 * wait)
     results = {server.name: [Run(*counts_of(load.output), seconds, why=load.words_of_error())]
                for server, load in zip(subjects, loads)}
     end(subjects)
     bench.report.runs('1', f'{clients} connections', results)
-    bench.report.table('1-pause', f'{clients} connections for {seconds:g} s, each request takes {wait:g} s; all at the same time',
-                       ('', 'answers', 'failed'), [(name, run.requests, run.failed) for name, [run] in results.items()])
+    bench.report.table('1-pause', f'{clients} connections for {seconds:g} s, each request takes {wait:g} s; '
+                       'all at the same time', ('', 'answers', 'failed'),
+                       [(name, run.requests, run.failed) for name, [run] in results.items()])
     bench.report.bars('1-pause', f'Answers in {seconds:g} s, when each takes {wait:g} s', 'answers',
                       [(name, quartiles([run.requests])) for name, [run] in results.items()])
     for name, least, most in ('stage 2', 9, 11), ('single', 9, 11), ('stage 7', 90, 110), ('fork', 90, 110):
@@ -169,7 +172,8 @@ def others(bench):
     end(subjects)
     bench.report.table('2-others', f'{clients} connections at once, a connection for each request, by ab', COLUMNS,
                        rows_of(results))
-    bench.report.bars('2-others', f'Requests per second, {clients} at once', f'times that of {subjects[0].name}', ratio_bars(results))
+    bench.report.bars('2-others', f'Requests per second, {clients} at once', f'times that of {subjects[0].name}',
+                      ratio_bars(results))
     goal, run = bench.report.goal, results.get
     for name, bound in ('stage 7', 3), ('stage 7 static', 4.5), ('stage 7 musl', 6.5):
         goal(f'{name} : Python, requests/s, {clients} at once', '>=', bound, run(name), run('Python'))
@@ -186,12 +190,13 @@ def linkages(bench):
         starts += [(f'stage 7 {linkage}', lambda p=programs: servers.stage(bench, p['server'])),
                    (f'fork loop {linkage}', lambda p=programs, name=linkage: Loop(name, p['limit']))]
     subjects = begin(bench, [start for start in starts if bench.wanted(start[0])])
-    results = compare(bench, '3', f'{clients} connections', subjects, lambda s: loaded(bench, s, clients)) if subjects else {}
-    end(subjects)
-    if results:
-        bench.report.table('3-linkages', f'Stage 7, {clients} at once, and the loop of fork, _exit and waitpid of the same linkage',
-                           COLUMNS, rows_of(results))
-        bench.report.bars('3-linkages', f'A process a second time: stage 7, {clients} at once, and fork alone', 'a second',
+    results = {}
+    if subjects:
+        results = compare(bench, '3', f'{clients} connections', subjects, lambda s: loaded(bench, s, clients))
+        end(subjects)
+        bench.report.table('3-linkages', f'Stage 7, {clients} at once, and the loop of fork, _exit and waitpid of the '
+                           'same linkage', COLUMNS, rows_of(results))
+        bench.report.bars('3-linkages', f'Stage 7, {clients} at once, and the loop of fork alone', 'a second',
                           [(linkage, *(spread_of(results.get(f'{what} {linkage}', []), 'rate')
                                        for what in ('stage 7', 'fork loop'))) for linkage in builds],
                           ('requests of stage 7', 'processes of the loop'))
@@ -204,9 +209,9 @@ def linkages(bench):
 
 def growth(bench, builds):
     program = builds.get('static', builds['dynamic'])['limit']
-    for name, title, across, option, steps in (
-            ('memory', "A process's cost, as its parent's memory grows", 'MiB of memory', '-m', (0, 4, 64, 256)),
-            ('descriptors', "A process's cost, as its parent's descriptors grow", 'open descriptors', '-d', (0, 1000, 10000))):
+    for name, across, option, steps in (('memory', 'MiB of memory', '-m', (0, 4, 64, 256)),
+                                        ('descriptors', 'open descriptors', '-d', (0, 1000, 10000))):
+        title = f"A process's cost, as its parent's {name} {'grows' if name == 'memory' else 'grow'}"
         ways = [('fork', ['fork']), ('vfork', ['vfork']), ('posix_spawn', ['spawn']), ('a thread', ['thread'])]
         if name == 'memory':
             ways.insert(1, ('fork, huge pages', ['-H', 'fork']))
@@ -258,18 +263,34 @@ def models(bench):
             able = [s for s in subjects if not keep or keeps.get(s.name.removesuffix(AGAIN), clients) >= clients]
             if not able:
                 continue
-            results[way, clients] = compare(bench, '4', f'{clients} connections, {way}', able, lambda s: wrk_for(
-                bench.lab, s, clients, bench.seconds, keep))
+            results[way, clients] = compare(bench, '4', f'{clients} connections, {way}', able,
+                                            wrk_after_ab(bench, clients, keep))
             bench.report.table(f'4-{way}-{clients}', f'{clients} connections at once, {way}, by wrk', COLUMNS,
                                rows_of(results[way, clients]))
         names = list(dict.fromkeys(name for (w, _), runs in results.items() if w == way for name in runs))
-        for what, attribute, unit in ('rate', 'rate', 'requests a second'), ('cpu', 'cpu', 'µs of the machine a request'):
-            bench.report.bars(f'4-{way}-{what}', f'{unit.capitalize()}, {way}', unit, [
+        for attribute, title, unit in (('rate', 'Requests a second', 'requests a second'),
+                                       ('cpu', 'Time of the processors for a request', 'µs of the whole machine')):
+            bench.report.bars(f'4-{way}-{attribute}', f'{title}, {way}', unit, [
                 (name, *(spread_of(without_failures(results.get((way, c), {}), name) or [], attribute) for c in cells))
                 for name in names], [f'{c:,} at once' for c in cells])
     end(subjects)
     model_goals(bench, results)
     held(bench, [start for start in starts if start[0] not in keeps and not start[0].startswith('Apache')])
+
+
+def wrk_after_ab(bench, clients, keep):
+    """What to run for each server: wrk, and before the first time ab, which sees failures that wrk does not."""
+    seen = set()
+
+    def once(server):
+        check = None if server.name in seen else well_served(bench.lab, server, clients)
+        seen.add(server.name)
+        run = wrk_for(bench.lab, server, clients, bench.seconds, keep)
+        if check and check.failed:
+            run.failed, run.why = run.failed + check.failed, check.why
+        return run
+
+    return once
 
 
 def model_goals(bench, results):
@@ -291,7 +312,8 @@ def held(bench, starts):
     """Connections that are held, idle: their memory, and what the others notice of them."""
     most = min(HELD_MANY, bench.lab.descriptors - 200) // (4 if bench.quick else 1)
     if most < HELD_MANY:
-        bench.report.say(f'Held: {most:,} connections instead of {HELD_MANY:,}' + ('.' if bench.quick else ': see ulimit -Hn.'))
+        bench.report.say(f'Held: {most:,} connections instead of {HELD_MANY:,}: '
+                         + ('this is QUICK.' if bench.quick else 'see ulimit -Hn.'))
     rows, bars = [], []
     idle = [] if bench.quick else [HELD_IDLE]
     for name, start in starts:
@@ -315,15 +337,16 @@ def held(bench, starts):
                 if name in EVENT_DRIVEN or name == 'thread-per-connection':
                     bench.report.judge(f'{name}: speed kept with {count:,} held', '>=', 0.85, kept if not why else None)
                 if name in EVENT_DRIVEN:
-                    bench.report.judge(f'{name}: KiB a connection held', '<=', 4, quartiles([memory[0]]) if memory else None)
+                    bench.report.judge(f'{name}: KiB a connection held', '<=', 4,
+                                       quartiles([memory[0]]) if memory else None)
         rows.append([*row, *['-'] * (1 + 3 * (1 + len(idle)) - len(row))])
         server.stop()
     if rows:
         columns = [f'{what}, {count:,} held' for count in [most, *idle]
                    for what in ('speed kept', 'KiB private', 'KiB of page tables')]
-        bench.report.table('4-held', 'While idle connections are held: the speed for 10 others (the ratio to that without), '
-                           "and for each that is held the server's private memory and page tables; the kernel's sockets "
-                           'and stacks are not in it', ('', *columns), rows)
+        bench.report.table('4-held', 'While idle connections are held: the speed for 10 others (the ratio to that '
+                           "without), and for each that is held the server's private memory and page tables; the "
+                           "kernel's sockets and stacks are not in it", ('', *columns), rows)
         bench.report.bars('4-held', f'Speed kept while {most:,} connections are held', 'of the speed without', bars)
 
 
@@ -355,7 +378,7 @@ def queue(bench):
     lengths, bursts = (5, 128, 1024, 4096), (128, 1000) if bench.quick else (128, 1000, 4000)
     patience = 2 if bench.quick else 30
     if most < max(lengths):
-        bench.report.say(f'net.core.somaxconn is {most}: a longer queue is as long as that, whatever listen(2) is told.')
+        bench.report.say(f'net.core.somaxconn is {most}: no queue is longer, whatever listen(2) is told.')
     starts = [(f'{length:,}', lambda length=length: servers.stage(bench, bench.with_queue(length)))
               for length in sorted(lengths, key=lambda length: length != 1024)]  # the A/A pair: 1,024
     subjects = begin(bench, starts)
@@ -379,9 +402,12 @@ def queue(bench):
                                                for length in lengths if f'{length:,}' in results]))
     end(subjects)
     if rows:
-        bench.report.table('5-queue', f'A burst of clients at stage 7, all at the same instant: how many were answered, and when; they wait for {patience} s',
-                           ('', 'answered', 'the last after s', 'p50 ms', 'p99 ms', 'SYNs dropped, by whomever'), rows)
-        bench.report.lines('5-queue', 'When the last of a burst is answered, of those who are', 'length of the queue', 'seconds', lines)
+        bench.report.table('5-queue', 'A burst of clients at stage 7, all at the same instant: how many were '
+                           f'answered, and when; they wait for {patience} s',
+                           ('', 'answered', 'the last after s', 'p50 ms', 'p99 ms', 'SYNs dropped, by whomever'),
+                           rows)
+        bench.report.lines('5-queue', 'When the last of a burst is answered, of those who are', 'length of the queue',
+                           'seconds', lines)
 
 
 def drops():
@@ -423,14 +449,15 @@ def stress(bench):
                        ('', 'ms (quartiles)', 'ratio (quartiles)', 'failed'),
                        [(name, spread(quartiles(t)), spread(ratios(t, times['client'])),
                          sum(run.failed for run in results[name])) for name, t in times.items()])
-    bench.report.bars('6-stress', f'{clients:,} clients at once', 'ms', [(name, quartiles(t)) for name, t in times.items()])
+    bench.report.bars('6-stress', f'{clients:,} clients at once', 'ms',
+                      [(name, quartiles(t)) for name, t in times.items()])
     for other, bound in ('Python', 0.27), ('ab', 1.2):
         bench.report.goal(f"client : {other}, time of {clients:,} clients", '<=', bound, results['client'],
                           results.get(other), of('seconds'))
 
 
 def crowd(lab, words):
-    """The time until all processes of a client have ended: they hold a pipe. The article's does not wait for its own."""
+    """The time until all processes of a client have ended: they hold a pipe. (The article's does not wait for them.)"""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     begun = time.monotonic()
     client = Process(lab, words, stdout=writer)

@@ -41,7 +41,7 @@ def machine(cc):
     model = re.search(r'^model name\s*: (.*)', info, re.MULTILINE)
     memory = int(first_line('/proc/meminfo').split()[1]) // 1024
     musl = glob.glob('/lib/ld-musl-*.so.1')
-    said = subprocess.run(musl[:1], capture_output=True, text=True, check=False).stderr.split('\n') if musl else ['', '']
+    said = musl and subprocess.run(musl[:1], capture_output=True, text=True, check=False).stderr.splitlines()
     governor = first_line('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor', 'not said')
     pairs = [
         ('date', time.strftime('%Y-%m-%d %H:%M %Z')),
@@ -86,8 +86,8 @@ class Report:
             capture_output=True, text=True, check=True).stdout.split()
         self.page += ['| | |', '|---|---|', *(f'| {name} | {value} |' for name, value in self.machine), '']
         self.file('machine.tsv', self.machine)
-        self.file('runs.tsv', [('question', 'of', 'name', 'round', 'begun s', 'requests', 'failed', 'seconds', 'p50 ms', 'p99 ms',
-                                'busy s', 'client s', 'server s', 'why')])
+        self.file('runs.tsv', [('question', 'of', 'name', 'round', 'begun s', 'requests', 'failed', 'seconds', 'p50 ms',
+                                'p99 ms', 'busy s', 'client s', 'server s', 'why')])
 
     def file(self, name, rows):
         with open(f'{self.out}/{name}', 'a', encoding='utf-8') as file:
@@ -184,11 +184,12 @@ class Report:
             row_name + ' ' + ', '.join(f'{label} {short(s.median)}'.strip() for label, s in zip(series, spreads) if s)
             for row_name, *spreads in rows)
         ticks = ', '.join(f"'{quoted(row_name)}' {-i}" for i, (row_name, *_) in enumerate(rows))
-        self.draw(name, title, story, int(130 + LINE * lines + (LINE if any(series) else 0)), [
+        self.draw(name, title, story, int(130 + LINE * lines + (2.5 * LINE if any(series) else 0)), [
             *commands, f'set ytics ({ticks})', f'set yrange [{-len(rows) + 0.4}:0.6]', 'set grid xtics noytics',
             f'set xrange [0:{most * 1.12}]', f"set xlabel '{quoted(unit)}'", 'set xtics autofreq',
             f'set bmargin {6 if any(series) else 4}',
-            f"set key {'outside bottom center horizontal' if any(series) else 'off'} textcolor rgb '{self.colours[INK]}'",
+            f"set key {'outside bottom center horizontal' if any(series) else 'off'}"
+            f" textcolor rgb '{self.colours[INK]}'",
             'plot ' + ', '.join(plots)])
 
     def lines(self, name, title, across, up, series):
@@ -201,7 +202,8 @@ class Report:
                       f"$d{j} using 1:3:(0):($4-$3) with vectors nohead lw 2 lc rgb '{self.colours[INK]}' notitle"]
         places = sorted({x for _, points in series for x, _ in points})
         story = f'{title}: ' + '; '.join(
-            f'{label} ' + ', '.join(f'{short(s.median)} at {shown(x)}' for x, s in points if s) for label, points in series)
+            f'{label} ' + ', '.join(f'{short(s.median)} at {shown(x)}' for x, s in points if s)
+            for label, points in series)
         self.draw(name, title, story, 480, [
             *commands, 'set logscale xy', 'set xtics (' + ', '.join(f"'{shown(x)}' {x}" for x in places) + ')',
             f'set xrange [{places[0] * 0.8}:{places[-1] * 1.25}]', f"set xlabel '{quoted(across)}'",
