@@ -265,7 +265,7 @@ def models(bench):
                 continue
             results[way, clients] = compare(bench, '4', f'{clients} connections, {way}', able,
                                             wrk_after_ab(bench, clients, keep))
-            bench.report.table(f'4-{way}-{clients}', f'{clients} connections at once, {way}, by wrk', COLUMNS,
+            bench.report.table(f'4-{way}-{clients}', f'{clients:,} at once, {way}, by wrk', COLUMNS,
                                rows_of(results[way, clients]))
         names = list(dict.fromkeys(name for (w, _), runs in results.items() if w == way for name in runs))
         for attribute, title, unit in (('rate', 'Requests a second', 'requests a second'),
