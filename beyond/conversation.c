@@ -19,7 +19,9 @@ enum {
     LEAVE_TIME = 1000, /* milliseconds for a client to hear its last answer and hang up */
     READS_AT_ONCE = 16, /* then it is the others' turn */
     NAME_SIZE = 64, /* of an address in words */
-    LOGGED_MOST = 1000, /* bytes of a request in the log, */
+    FIRST_TIME = 1000, /* for the first request, when the server is asked to end, */
+    LOOK_AGAIN = 100, /* and how often it is looked whether that is over */
+    LOGGED_MOST = 900, /* bytes of a request in the log: with \x00 for each, less than PIPE_BUF, */
     COMPLAINED_MOST = 60, /* and in a complaint */
     TURN_AWAY_TIME = 10 /* milliseconds */
 };
@@ -112,11 +114,14 @@ static void name_client(char name[NAME_SIZE], int fd, bool port) {
 }
 
 /* Prints a line in the common log format: host, two names that nobody knows, time, request, status,
- * size. In one piece, as several processes may print. */
+ * size. In one piece, as several processes may print: pipe(7), PIPE_BUF; stdio would write a long
+ * one in two. If nobody can be told, the client is served all the same. */
 static void log_request(const struct conversation *c) {
     const struct answer *answer = &c->work->answer;
     size_t size = answer->parts[1].iov_len + (answer->status ? 0 : answer->parts[0].iov_len);
     char host[NAME_SIZE], when[32], request[4 * LOGGED_MOST + 5], status[16] = "-";
+    char line[PIPE_BUF];
+    int length;
     time_t now = time(NULL);
     struct tm parts;
     name_client(host, c->fd, false);
@@ -124,7 +129,9 @@ static void log_request(const struct conversation *c) {
     escape(request, sizeof request, c->work->bytes,
            answer->logged < LOGGED_MOST ? answer->logged : LOGGED_MOST);
     if (answer->status) snprintf(status, sizeof status, "%d", answer->status);
-    printf("%s - - [%s] \"%s\" %s %zu\n", host, when, request, status, size);
+    length = snprintf(line, sizeof line, "%s - - [%s] \"%s\" %s %zu\n", host, when, request, status,
+                      size);
+    if (write(STDOUT_FILENO, line, (size_t)length) == -1) return;
 }
 
 static void complain_of(const struct conversation *c) {
@@ -220,6 +227,7 @@ void conversation_came(struct conversation *c, ssize_t size) {
         c->want = WANT_NOTHING; /* most of all ECONNRESET: nobody is there to be told */
     } else if (c->want != WANT_LEAVE) {
         c->work->size += (size_t)size;
+        c->heard = c->heard || size > 0;
         c->ended = size == 0;
         consider(c);
     }
@@ -268,7 +276,8 @@ void conversation_late(struct conversation *c) {
 }
 
 bool conversation_is_idle(const struct conversation *c) {
-    return c->want == WANT_REQUEST;
+    return c->want == WANT_REQUEST &&
+           (c->heard || now_ms() - (c->deadline - service.idle_time) >= FIRST_TIME);
 }
 
 void conversation_free(struct conversation *c) {
@@ -328,11 +337,13 @@ enum want conversation_go(struct conversation *c) {
 static bool wait_until_it_can(const struct conversation *c) {
     struct pollfd pollfd = {.fd = c->fd, .events = c->want == WANT_ROOM ? POLLOUT : POLLIN};
     int64_t left = c->deadline - now_ms();
+    bool whole = !ending || left <= LOOK_AGAIN; /* else it is not late when ppoll's time is up */
     if (left < 0) left = 0;
+    if (!whole) left = LOOK_AGAIN;
     struct timespec time = {.tv_sec = (time_t)(left / 1000), .tv_nsec = left % 1000 * 1000000};
     int ready = ppoll(&pollfd, c->want == WANT_PAUSE ? 0 : 1, &time, blocked_while_waiting);
     if (ready == -1 && errno != EINTR) complain("ppoll");
-    return ready != 0;
+    return ready != 0 || !whole;
 }
 
 void converse(int fd) {

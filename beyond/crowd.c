@@ -60,6 +60,8 @@ struct conversation *crowd_late(struct crowd *crowd) {
 }
 
 struct conversation *crowd_idle(struct crowd *crowd) {
-    struct conversation *head = &crowd->lists[WANT_REQUEST];
-    return head->next == head ? NULL : head->next;
+    const struct conversation *head = &crowd->lists[WANT_REQUEST];
+    for (struct conversation *c = head->next; c != head; c = c->next)
+        if (conversation_is_idle(c)) return c;
+    return NULL;
 }

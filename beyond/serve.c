@@ -52,6 +52,7 @@ struct service service = {
 };
 static const char *model_name, *address_text = "127.0.0.1";
 static long port = DEFAULT_PORT, backlog = 1024;
+static bool handed_over; /* the listening socket, by systemd */
 
 static const char USAGE[] =
     "usage: serve MODEL PROTOCOL [options]; serve --help says which there are\n";
@@ -107,7 +108,7 @@ static int help(void) {
            "  -s, --pause TIME      to wait before each answer: 0\n"
            "  -n, --page BYTES      the size of http's page: 14\n"
            "  -w, --workers COUNT   of processes or threads\n"
-           "  -m, --most COUNT      of clients at a time; 0, no limit, unless told otherwise\n"
+           "  -m, --most COUNT      of clients at a time; fork: 256; else 0, no limit, unless told otherwise\n"
            "  -u, --user NAME       who those that talk to clients become\n"
            "  -l, --log             a line for each request, in the common log format\n"
            "  -H, --header-time     for a request to come whole: 10\n"
@@ -135,7 +136,9 @@ static long number(const char *option, const char *text, double least, double mo
 }
 
 static void check_user(const char *name) {
-    if (getpwnam(name) == NULL) misused("user", name, "is not known on this machine");
+    const struct passwd *user = getpwnam(name);
+    if (user == NULL) misused("user", name, "is not known on this machine");
+    if (user->pw_uid == 0) misused("user", name, "is root: that would protect nothing");
     if (geteuid() != 0)
         misused("user", name, "cannot be taken on: only root can become somebody else");
 }
@@ -193,16 +196,15 @@ static const struct protocol *find_protocol(const char *name) {
 /* ---- The listening socket
  * ---------------------------------------------------------------------------- */
 
-static int listen_here(void) {
+/* Returns a socket at our address; shared: others may be there, too, if they say so. */
+static int bind_here(bool shared) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((in_port_t)port)};
     int on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (inet_pton(AF_INET, address_text, &address.sin_addr) != 1)
         misused("address", address_text, "is not an IPv4 address, such as 127.0.0.1");
     if (listener == -1) die("socket");
     if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1) die("setsockopt");
-    /* multi's workers have a listening socket each, at the same port */
-    if (strcmp(model_name, "multi") == 0 &&
-        setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == -1)
+    if (shared && setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == -1)
         die("setsockopt");
     if (bind(listener, (struct sockaddr *)&address, sizeof address) == -1) {
         if (errno == EADDRINUSE) {
@@ -212,6 +214,27 @@ static int listen_here(void) {
         }
         die("bind");
     }
+    return listener;
+}
+
+static int listen_here(void) {
+    bool shared = strcmp(model_name, "multi") == 0; /* its workers have a listening socket each */
+    int listener;
+    /* whoever shares his port shares it with a second server, too, unknowingly: so look first */
+    if (shared && close(bind_here(false)) == -1) die("close");
+    listener = bind_here(shared);
+    if (listen(listener, (int)backlog) == -1) die("listen");
+    return listener;
+}
+
+int listen_beside(void) {
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    int listener;
+    if (handed_over) return -1;
+    if (getsockname(service.listener, (struct sockaddr *)&address, &size) == -1) die("getsockname");
+    port = ntohs(address.sin_port);
+    listener = bind_here(true);
     if (listen(listener, (int)backlog) == -1) die("listen");
     return listener;
 }
@@ -225,6 +248,7 @@ static int find_listener(void) {
         exit(EXIT_FAILURE);
     }
     if (count == 1) {
+        handed_over = true;
         if (sd_is_socket(SD_LISTEN_FDS_START, AF_UNSPEC, SOCK_STREAM, 1) > 0)
             return SD_LISTEN_FDS_START;
         fputs("serve: what systemd hands over is no listening socket: Accept=no is needed\n",
@@ -233,6 +257,22 @@ static int find_listener(void) {
     }
 #endif
     return listen_here();
+}
+
+void tell_systemd(const char *state) {
+#ifdef HAVE_SYSTEMD
+    int told = sd_notify(0, state);
+    if (told < 0) {
+        errno = -told;
+        complain("sd_notify");
+    }
+#else
+    if (getenv("NOTIFY_SOCKET") != NULL)
+        fprintf(stderr,
+                "serve: systemd waits for \"%s\", which this program cannot say: built without "
+                "libsystemd\n",
+                state);
+#endif
 }
 
 void announce(void) {
@@ -244,18 +284,7 @@ void announce(void) {
     if (address.ss_family == AF_INET6) number = ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
     if (printf("Serving %s on port %u by %s ...\n", service.protocol->name, number, model_name) < 0)
         die("printf");
-#ifdef HAVE_SYSTEMD
-    int told = sd_notify(0, "READY=1");
-    if (told < 0) {
-        errno = -told;
-        complain("sd_notify");
-    }
-#else
-    if (getenv("NOTIFY_SOCKET") != NULL)
-        fputs("serve: systemd waits for a word that this program cannot say: built without "
-              "libsystemd\n",
-              stderr);
-#endif
+    tell_systemd("READY=1");
 }
 
 int main(int argc, char *argv[]) {

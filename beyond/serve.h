@@ -99,7 +99,8 @@ struct conversation {
     int64_t deadline; /* the time (now_ms) when it will be late */
     struct work *work;
     struct memory memory;
-    bool ended; /* the client has sent its end of file */
+    bool heard; /* the client has sent something */
+    bool ended; /* and its end of file */
     bool moved; /* want or deadline are others than crowd_keep has seen */
     uint32_t watched; /* for the model: what it has asked the kernel to tell */
     struct conversation *next, *previous; /* for crowd.h */
@@ -140,7 +141,8 @@ int conversation_parts(struct conversation *c, struct iovec parts[2]);
 /* So many bytes of it were sent; -1: errno says what went wrong. */
 void conversation_went(struct conversation *c, ssize_t size);
 
-/* True while no request is under way: then a server that is asked to end may end it. */
+/* True while no request is under way, and none is to be expected at once, as from a client who has
+ * only just come: then a server that is asked to end may end it. */
 bool conversation_is_idle(const struct conversation *c);
 
 /* A number that grows by 1 in each millisecond. clock_gettime(2), CLOCK_MONOTONIC. */
@@ -166,6 +168,13 @@ void turn_away(int fd);
 
 /* Says that the server is ready: the first line, and to systemd, if it wants to know. */
 void announce(void);
+/* Says to systemd, if it wants to know, what the server is at: sd_notify(3). */
+void tell_systemd(const char *state);
+
+/* Returns another listening socket at the same port, with a queue of its own, among which the kernel
+ * shares out the clients (SO_REUSEPORT, socket(7)); -1 if the port is not ours to open, but was
+ * handed over. For multi. */
+int listen_beside(void);
 
 /* ---- The models
  * ---------------------------------------------------------------------------------- */

@@ -7,18 +7,24 @@
  * struct Starves  everybody, if an answer needs long calculation; nobody, if clients only wait Next
  * multi.c
  */
-#define _GNU_SOURCE /* accept4 */
+#define _GNU_SOURCE /* accept4, ppoll */
 #include "epoll.h"
 #include "../crowd.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS_AT_ONCE = 256, ACCEPTS_AT_ONCE = 64 };
+enum {
+    EVENTS_AT_ONCE = 256,
+    ACCEPTS_AT_ONCE = 64,
+    LOOK_AGAIN = 100, /* milliseconds: how often a loop that ends looks for who has become idle */
+    TURNS_MOST = 16 /* until signals are let in, although somebody has something to say */
+};
 
 struct loop {
     int epoll, listener;
@@ -89,24 +95,26 @@ static void begin(struct loop *loop, int fd) {
     }
 }
 
-static void accept_some(struct loop *loop) {
+/* Returns true when there is nobody left to accept. */
+static bool accept_some(struct loop *loop) {
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-        if (service.most > 0 && loop->crowd.size >= service.most) return;
+        if (service.most > 0 && loop->crowd.size >= service.most) return false;
         int fd = accept4(loop->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd != -1) {
             begin(loop, fd);
             continue;
         }
-        if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
         switch (remedy_for(errno)) {
         case REMEDY_AGAIN: break;
         case REMEDY_WAIT:
             complain("accept");
             loop->again_at = now_ms() + ACCEPT_PAUSE;
-            return;
+            return false;
         case REMEDY_NONE: die("accept");
         }
     }
+    return false;
 }
 
 /* Those whose time is up go on: to the end of a pause, or of the conversation. */
@@ -120,23 +128,25 @@ static void tend_to_the_late(struct loop *loop) {
 static int patience(const struct loop *loop) {
     int most = crowd_patience(&loop->crowd);
     if (loop->again_at != 0 && (most == -1 || most > ACCEPT_PAUSE)) most = ACCEPT_PAUSE;
+    if (ending && (most == -1 || most > LOOK_AGAIN)) most = LOOK_AGAIN;
     return most;
 }
 
 /* The server is asked to end: nobody new but those in the queue, and nobody who has no request
  * under way. */
 static void drain(struct loop *loop) {
-    if (loop->listener != -1) {
-        accept_some(loop);
+    if (loop->listens && accept_some(loop)) {
         /* other processes may hold it, too: then close alone would leave it on our list */
         if (!watch(loop, EPOLL_CTL_DEL, loop->listener, 0, NULL)) complain("epoll_ctl");
         if (close(loop->listener) == -1) complain("close");
         loop->listener = -1;
+        loop->listens = false;
     }
-    for (struct conversation *c; (c = crowd_idle(&loop->crowd)) != NULL;) end(loop, c);
+    for (struct conversation *c; (c = crowd_idle(&loop->crowd)) != NULL;) go_on(loop, c);
 }
 
 int epoll_loop(int listener, const sigset_t *blocked) {
+    static const struct timespec NO_TIME;
     struct epoll_event events[EVENTS_AT_ONCE];
     struct loop loop = {
         .epoll = epoll_create1(EPOLL_CLOEXEC), .listener = listener, .listens = true};
@@ -144,19 +154,21 @@ int epoll_loop(int listener, const sigset_t *blocked) {
     if (loop.epoll == -1) die("epoll_create1");
     if (fcntl(listener, F_SETFL, O_NONBLOCK) == -1) die("fcntl");
     if (!watch(&loop, EPOLL_CTL_ADD, listener, EPOLLIN, NULL)) die("epoll_ctl");
-    while (!ending || loop.crowd.size > 0) {
+    for (unsigned turns = 1; !ending || loop.listener != -1 || loop.crowd.size > 0; turns++) {
         int count = epoll_pwait(loop.epoll, events, EVENTS_AT_ONCE, patience(&loop), blocked);
         if (count == -1 && errno != EINTR) die("epoll_pwait");
+        /* it prefers what is ready to a signal, and in a busy server something always is */
+        if (blocked != NULL && turns % TURNS_MOST == 0) (void)ppoll(NULL, 0, &NO_TIME, blocked);
         for (int i = 0; i < count; i++) {
             struct conversation *c = events[i].data.ptr;
-            if (c == NULL) accept_some(&loop);
+            if (c == NULL) (void)accept_some(&loop);
             else if (c->want == WANT_PAUSE) /* only that the client is gone can be told meanwhile */
                 end(&loop, c);
             else go_on(&loop, c);
         }
         tend_to_the_late(&loop);
+        listen_or_not(&loop);
         if (ending) drain(&loop);
-        else listen_or_not(&loop);
     }
     if (close(loop.epoll) == -1) complain("close");
     return 0;
