@@ -108,7 +108,8 @@ static int help(void) {
            "  -s, --pause TIME      to wait before each answer: 0\n"
            "  -n, --page BYTES      the size of http's page: 14\n"
            "  -w, --workers COUNT   of processes or threads\n"
-           "  -m, --most COUNT      of clients at a time; fork: 256; else 0, no limit, unless told otherwise\n"
+           "  -m, --most COUNT      of clients at a time; fork: 256; else 0, no limit, unless told "
+           "otherwise\n"
            "  -u, --user NAME       who those that talk to clients become\n"
            "  -l, --log             a line for each request, in the common log format\n"
            "  -H, --header-time     for a request to come whole: 10\n"
@@ -228,7 +229,7 @@ static int listen_here(void) {
 }
 
 int listen_beside(void) {
-    struct sockaddr_in address;
+    struct sockaddr_in address = {.sin_port = 0};
     socklen_t size = sizeof address;
     int listener;
     if (handed_over) return -1;

@@ -171,9 +171,9 @@ void announce(void);
 /* Says to systemd, if it wants to know, what the server is at: sd_notify(3). */
 void tell_systemd(const char *state);
 
-/* Returns another listening socket at the same port, with a queue of its own, among which the kernel
- * shares out the clients (SO_REUSEPORT, socket(7)); -1 if the port is not ours to open, but was
- * handed over. For multi. */
+/* Returns another listening socket at the same port, with a queue of its own, among which the
+ * kernel shares out the clients (SO_REUSEPORT, socket(7)); -1 if the port is not ours to open, but
+ * was handed over. For multi. */
 int listen_beside(void);
 
 /* ---- The models

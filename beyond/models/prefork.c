@@ -1,0 +1,81 @@
+/*
+ * prefork: processes forked in advance, which all wait in accept on one listening socket; the
+ * kernel wakes one of them for each client. The master serves nobody: it looks after them.
+ *
+ * Costs    a process for each client at a time, as with fork; but no fork
+ * Starves  whoever comes when all workers hold a client: a hundred idle ones are enough
+ * Next     threads.c, which is the same without processes
+ */
+#define _GNU_SOURCE /* accept4 */
+#include "../serve.h"
+#include "../supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WORKERS_PER_PROCESSOR = 2 /* unless told otherwise */ };
+
+/* Handles SIGUSR2: there is a successor, and the queue is his. Whether the signal comes before
+ * accept or while it waits, it fails from now on: no race. signal-safety(7) allows close. */
+static void leave_queue(int signum) {
+    int saved_errno = errno;
+    (void)signum; /* always SIGUSR2 */
+    if (!ending) (void)close(service.listener);
+    ending = 1;
+    errno = saved_errno;
+}
+
+/* Accepts with signals let in, which are blocked else. Returns the connection, or -1. */
+static int accept_hearing_signals(void) {
+    sigset_t blocked;
+    int connection, error;
+    if (sigprocmask(SIG_SETMASK, blocked_while_waiting, &blocked) == -1) die("sigprocmask");
+    connection = accept4(service.listener, NULL, NULL, SOCK_CLOEXEC);
+    error = errno;
+    if (sigprocmask(SIG_SETMASK, &blocked, NULL) == -1) die("sigprocmask");
+    errno = error;
+    return connection;
+}
+
+static void work(long number) {
+    static const struct timespec PAUSE = {.tv_nsec = ACCEPT_PAUSE * 1000000L};
+    struct sigaction leave = {.sa_handler = leave_queue};
+    (void)number;
+    if (sigaction(SIGUSR2, &leave, NULL) == -1) die("sigaction");
+    for (;;) {
+        int connection = accept_hearing_signals();
+        if (connection != -1) {
+            converse(connection);
+            continue;
+        }
+        /* EAGAIN: the queue is empty; EBADF: it is the successor's */
+        if (ending && (errno == EAGAIN || errno == EBADF)) return;
+        switch (remedy_for(errno)) {
+        case REMEDY_AGAIN: break;
+        case REMEDY_WAIT:
+            complain("accept");
+            (void)ppoll(NULL, 0, &PAUSE, blocked_while_waiting);
+            break;
+        case REMEDY_NONE: die("accept");
+        }
+    }
+}
+
+/* Whether accept waits is the same for all who share the socket: from now on it does not, so that
+ * the workers serve those in the queue, and no more. */
+static void last_orders(void) {
+    if (fcntl(service.listener, F_SETFL, O_NONBLOCK) == -1) complain("fcntl");
+    if (close(service.listener) == -1) complain("close");
+}
+
+int serve_prefork(void) {
+    if (service.workers == 0) service.workers = WORKERS_PER_PROCESSOR * processors();
+    if (fcntl(service.listener, F_SETFL, 0) == -1) die("fcntl"); /* whoever has opened it */
+    master_begin();
+    return master_keep(service.workers, work, last_orders);
+}
