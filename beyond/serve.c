@@ -52,7 +52,6 @@ struct service service = {
 };
 static const char *model_name, *address_text = "127.0.0.1";
 static long port = DEFAULT_PORT, backlog = 1024;
-static bool handed_over; /* the listening socket, by systemd */
 
 static const char USAGE[] =
     "usage: serve MODEL PROTOCOL [options]; serve --help says which there are\n";
@@ -232,7 +231,7 @@ int listen_beside(void) {
     struct sockaddr_in address = {.sin_port = 0};
     socklen_t size = sizeof address;
     int listener;
-    if (handed_over) return -1;
+    if (service.handed_over) return -1;
     if (getsockname(service.listener, (struct sockaddr *)&address, &size) == -1) die("getsockname");
     port = ntohs(address.sin_port);
     listener = bind_here(true);
@@ -249,7 +248,7 @@ static int find_listener(void) {
         exit(EXIT_FAILURE);
     }
     if (count == 1) {
-        handed_over = true;
+        service.handed_over = true;
         if (sd_is_socket(SD_LISTEN_FDS_START, AF_UNSPEC, SOCK_STREAM, 1) > 0)
             return SD_LISTEN_FDS_START;
         fputs("serve: what systemd hands over is no listening socket: Accept=no is needed\n",

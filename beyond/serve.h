@@ -59,6 +59,7 @@ struct protocol {
 struct service {
     const struct protocol *protocol;
     int listener; /* the listening socket, blocking; -1 for inetd */
+    bool handed_over; /* it is systemd's, which will hand it over again */
     long workers; /* processes or threads, where a model has a number of them */
     long most; /* connections, or children, at a time; 0: no limit but the system's */
     bool log; /* a line for each request on standard output */

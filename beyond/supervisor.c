@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -204,9 +205,15 @@ bool master_is_to_end(void) {
 }
 
 bool master_is_to_renew(void) {
-    bool told = renewals != 0;
+    char state[80];
+    struct timespec now;
+    if (renewals == 0) return false;
     renewals = 0;
-    return told;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) == -1) die("clock_gettime");
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    tell_systemd(state);
+    return true;
 }
 
 /* ---- The end --------------------------------------------------------------------------------- */
@@ -225,8 +232,9 @@ bool master_has_time(void) {
 int master_end(void) {
     while (count > 0 && master_has_time()) (void)master_wait(-1, deadline - now_ms());
     if (count > 0) {
-        fprintf(stderr, "serve: %s: %ld processes are killed\n",
-                endings > 1 ? "told twice to end" : "the time to end is over", count);
+        fprintf(stderr, "serve: %s: %ld %s killed\n",
+                endings > 1 ? "told twice to end" : "the time to end is over", count,
+                count == 1 ? "process is" : "processes are");
         failed = true;
     }
     for (long i = 0; i < count; i++)
@@ -265,7 +273,6 @@ static void fill(long workers, void (*work)(long number)) {
  * replaced stays. */
 static void renew(void (*work)(long number)) {
     long old = count; /* successors come after them */
-    tell_systemd("RELOADING=1");
     for (long i = 0; i < old; i++) {
         long number = children[i].number;
         if (number == NOBODY) continue;

@@ -36,7 +36,8 @@ bool master_wait(int fd, int64_t most);
 
 /* Has TERM or INT come? */
 bool master_is_to_end(void);
-/* Has HUP come since the last call? */
+/* Has HUP come since the last call? Then systemd is told that it is being seen to; the caller says
+ * READY=1 when it has been. */
 bool master_is_to_renew(void);
 
 /* Tells all children to end, and systemd that they have been told. Their time begins now. */

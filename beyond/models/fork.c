@@ -77,8 +77,10 @@ int serve_fork(void) {
                         again_at != 0 ? pause : -1) &&
             remedy_for(accept_one()) == REMEDY_WAIT)
             again_at = now_ms() + ACCEPT_PAUSE;
-        if (master_is_to_renew())
+        if (master_is_to_renew()) {
             fputs("serve: nothing to replace: each client has a new process anyway\n", stderr);
+            tell_systemd("READY=1");
+        }
     }
     ending = 1; /* for those children, too, that are forked from now on */
     master_tell_all();

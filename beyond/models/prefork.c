@@ -42,6 +42,18 @@ static int accept_hearing_signals(void) {
     return connection;
 }
 
+/* Has a worker that is to end nothing left to accept? The first one who finds the queue empty shuts
+ * it for all: or clients would come, and wait for those workers that still have others to finish.
+ */
+static bool is_done(int accept_errno) {
+    if (accept_errno == EAGAIN && !service.handed_over &&
+        shutdown(service.listener, SHUT_RD) == -1 && errno != ENOTCONN)
+        complain("shutdown");
+    return accept_errno == EAGAIN /* the queue is empty */ ||
+           accept_errno == EINVAL /* it is shut */ ||
+           accept_errno == EBADF /* it is the successor's */;
+}
+
 static void work(long number) {
     static const struct timespec PAUSE = {.tv_nsec = ACCEPT_PAUSE * 1000000L};
     struct sigaction leave = {.sa_handler = leave_queue};
@@ -53,8 +65,7 @@ static void work(long number) {
             converse(connection);
             continue;
         }
-        /* EAGAIN: the queue is empty; EBADF: it is the successor's */
-        if (ending && (errno == EAGAIN || errno == EBADF)) return;
+        if (ending && is_done(errno)) return;
         switch (remedy_for(errno)) {
         case REMEDY_AGAIN: break;
         case REMEDY_WAIT:
