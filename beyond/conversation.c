@@ -18,6 +18,7 @@
 enum {
     LEAVE_TIME = 1000, /* milliseconds for a client to hear its last answer and hang up */
     READS_AT_ONCE = 16, /* then it is the others' turn */
+    TURNS_MOST = 16, /* until signals are let in, although the client is ready */
     NAME_SIZE = 64, /* of an address in words */
     FIRST_TIME = 1000, /* for the first request, when the server is asked to end, */
     LOOK_AGAIN = 100, /* and how often it is looked whether that is over */
@@ -333,12 +334,13 @@ enum want conversation_go(struct conversation *c) {
     return c->want;
 }
 
-/* Waits until the conversation can go on; returns false if it is late. */
+/* Waits until the conversation can go on; returns false if it is late: also one whose client sends
+ * without a break. */
 static bool wait_until_it_can(const struct conversation *c) {
     struct pollfd pollfd = {.fd = c->fd, .events = c->want == WANT_ROOM ? POLLOUT : POLLIN};
     int64_t left = c->deadline - now_ms();
     bool whole = !ending || left <= LOOK_AGAIN; /* else it is not late when ppoll's time is up */
-    if (left < 0) left = 0;
+    if (left <= 0) return false;
     if (!whole) left = LOOK_AGAIN;
     struct timespec time = {.tv_sec = (time_t)(left / 1000), .tv_nsec = left % 1000 * 1000000};
     int ready = ppoll(&pollfd, c->want == WANT_PAUSE ? 0 : 1, &time, blocked_while_waiting);
@@ -347,9 +349,13 @@ static bool wait_until_it_can(const struct conversation *c) {
 }
 
 void converse(int fd) {
+    static const struct timespec NO_TIME;
     struct conversation c;
     conversation_begin(&c, fd);
-    while (conversation_go(&c) != WANT_NOTHING) {
+    for (unsigned turns = 1; conversation_go(&c) != WANT_NOTHING; turns++) {
+        /* ppoll prefers what is ready to a signal, and a busy client always has something to say */
+        if (blocked_while_waiting != NULL && turns % TURNS_MOST == 0)
+            (void)ppoll(NULL, 0, &NO_TIME, blocked_while_waiting);
         if (ending && conversation_is_idle(&c)) break;
         if (!wait_until_it_can(&c)) conversation_late(&c);
     }
