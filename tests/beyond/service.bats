@@ -126,6 +126,37 @@ hears_term() {
     expect_soon "the crowd has gone" "$BACKGROUND_OUT" is_gone "$BACKGROUND_PID"
     expect_match "what the crowd says" '^answered [1-9]' "$(<"$BACKGROUND_OUT")" "$SERVER_ERR"
 }
+# floods OPTIONS...: a client asks without a break, so that there is always something to read: it is told, too.
+floods() {
+    serve_beyond -- "$@" -D 8
+    background "$PYTHON" -c 'import socket, sys, threading
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+def send():
+    try:
+        while True: s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
+    except OSError: pass
+threading.Thread(target=send, daemon=True).start()
+last = b""
+try:
+    while piece := s.recv(1 << 20): last = (last + piece)[-200:]
+except OSError: pass
+print(last)' "$PORT"
+    expect_soon "the client is being served" "$SERVER_ERR" has_worked_for 30
+    kill -TERM "$SERVER_PID"
+    expect_status 0
+    expect_soon "the client has ended" "$BACKGROUND_OUT" is_gone "$BACKGROUND_PID"
+    expect_match "the last that the client hears" 'Connection: close.*Hello, World!' "$(<"$BACKGROUND_OUT")" "consider"
+}
+@test "service: TERM is heard while a client asks without a break: fork" {
+    floods fork http
+}
+@test "service: TERM is heard while a client asks without a break: prefork" {
+    floods prefork http -w 1
+}
+@test "service: TERM is heard while a client asks without a break: multi" {
+    floods multi http -w 1
+}
+
 has_worked_for() {
     # shellcheck disable=SC2046 # a word each
     (($(ticks_of "$SERVER_PID" $(children_of "$SERVER_PID")) >= $1))
@@ -138,6 +169,28 @@ has_worked_for() {
 }
 @test "service: INT is heard in the middle of a crowd by multi" {
     hears_term multi http -w 2
+}
+
+# has_accepted N: as strace has seen it.
+has_accepted() {
+    (($(grep -c 'accept4.* = [0-9]' "$LAB_DIR/strace") >= $1))
+}
+@test "service: the master of fork hears TERM although its listening socket is ready all the time" {
+    strace -q -o "$LAB_DIR/probe" true 2>/dev/null || skip_for tracing
+    # a slow accept: TERM comes while the master is at it, and the queue is never empty
+    serve_beyond strace -D -qq -o "$LAB_DIR/strace" -e trace=accept4 -e inject=accept4:delay_enter=20000 -- fork http
+    for ((i = 0; i < 60; i++)); do
+        connect client
+        hang_up "$client"
+    done
+    expect_soon "the server accepts" "$SERVER_ERR" has_accepted 3
+    kill -TERM "$SERVER_PID"
+    sent=$(grep -c 'accept4.* = [0-9]' "$LAB_DIR/strace")
+    expect_status 0
+    expect_soon "strace has seen it all" "$LAB_DIR/strace" has_accepted 60
+    heard=$(sed '/SIGTERM/,$d' "$LAB_DIR/strace" | grep -c 'accept4.* = [0-9]' || true)
+    expect "TERM came after $sent of 60 clients and was heard after $heard: within 16" yes \
+        "$( ((heard <= sent + 16 && heard < 60)) && echo yes || echo no)" "master_wait: ppoll tells of sockets, and of signals only if none is ready"
 }
 
 # gives_up SIGNALS LINE OPTIONS...: somebody never sends the rest of his request.
@@ -417,9 +470,25 @@ dribbles() {
     dribbles multi http -w 1 -m 1
 }
 
+# refuses_for_good OPTIONS...: a client goes on sending after it has been refused.
+refuses_for_good() {
+    local rude
+    serve_beyond -- "$@"
+    connect rude
+    printf 'GET\0/\r\n\r\n' | cat >&"$rude"
+    (exec 2>/dev/null && exec cat /dev/zero >&"$rude") &
+    greets "LEAVE_TIME: is a conversation late although there is something to read?"
+    expect_soon "the rude client is cut off" "LEAVE_TIME" is_gone "$!"
+}
+@test "service: a client that goes on sending after its refusal is cut off" {
+    refuses_for_good fork http -m 1
+    refuses_for_good prefork http -w 1
+    refuses_for_good multi http -w 1 -m 1
+}
+
 # runs_out LIMIT OPTIONS...: no descriptors are left for whoever accepts, above LIMIT.
 runs_out() {
-    local limit=$1 acceptors before used pid
+    local limit=$1 acceptors before used pid start
     shift
     serve_beyond -- "$@"
     acceptors=$SERVER_PID
@@ -434,10 +503,11 @@ runs_out() {
     ask "$client"
     expect_soon "it says that no descriptor is left" "remedy_for" says 'accept: Too many open files'
     # shellcheck disable=SC2086 # a word each
-    before=$(ticks_of $acceptors)
+    before=$(ticks_of $acceptors) start=$(now)
     expect_soon "it tries again" "ACCEPT_PAUSE" says 'accept: Too many open files' 6
     # shellcheck disable=SC2086
     used=$(($(ticks_of $acceptors) - before))
+    expect "whether five pauses took 400 ms at least" yes "$( (($(now) - start >= 400000)) && echo yes || echo no)" "ACCEPT_PAUSE"
     expect "hundredths of a second of work in five pauses: $used; at most 10" yes "$( ((used <= 10)) && echo yes || echo no)" "is it polled in a spin?"
     rest "$held"
     hear "$held"
