@@ -63,6 +63,7 @@ void master_begin(void) {
     static const int MASTERS[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD}, CHILDS[] = {SIGUSR1, SIGUSR2};
     struct sigaction action = {.sa_handler = hear}; /* no SA_RESTART: accept is to end, too */
     master = getpid();
+    tzset(); /* or gmtime would have each child read /etc/localtime */
     if (sigemptyset(&blocked) == -1 || sigemptyset(&action.sa_mask) == -1) die("sigemptyset");
     for (size_t i = 0; i < sizeof MASTERS / sizeof MASTERS[0]; i++)
         if (sigaddset(&blocked, MASTERS[i]) == -1) die("sigaddset");
