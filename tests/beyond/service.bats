@@ -286,9 +286,10 @@ renews() {
 # loses_none OPTIONS...: clients come without a break, while the workers are replaced six times.
 loses_none() {
     local turn old
-    serve_beyond -- "$@"
+    serve_beyond -- "$@" -l
     background "$PYTHON" "$ROOT/tests/beyond/load.py" "$PORT" "$LAB_DIR/stop"
     for turn in 1 2 3 4 5 6; do
+        expect_soon "the clients are being served (turn $turn)" "$BACKGROUND_OUT" has_lines $(($(wc -l <"$SERVER_OUT") + 50)) "$SERVER_OUT"
         old=$(children_of "$SERVER_PID")
         kill -HUP "$SERVER_PID"
         # shellcheck disable=SC2086
