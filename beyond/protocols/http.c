@@ -256,17 +256,26 @@ static void read_connection(struct head *head, struct text value) {
     }
 }
 
+static bool has_controls(struct text text) {
+    for (size_t i = 0; i < text.size; i++)
+        if (((unsigned char)text.at[i] < ' ' && text.at[i] != '\t') || text.at[i] == '\x7f')
+            return true;
+    return false;
+}
+
+/* RFC 9112, 5: a name, a colon, a value. False for what is none, also for a line that is folded, or
+ * has a space before the colon. */
+static bool split_field(struct text line, struct text *name, struct text *value) {
+    if (memchr(line.at, ':', line.size) == NULL) return false;
+    *name = next_part(&line, ':');
+    *value = trim(line);
+    return is_token(*name) && !has_controls(*value);
+}
+
 /* Reads a field of the head; returns 0, or the status to refuse it with. */
 static int read_field(struct head *head, struct text line) {
     struct text name, value;
-    if (memchr(line.at, ':', line.size) == NULL) return 400;
-    name = next_part(&line, ':');
-    value = trim(line);
-    if (!is_token(name))
-        return 400; /* also for one that is folded, or has a space before the colon */
-    for (size_t i = 0; i < value.size; i++)
-        if (((unsigned char)value.at[i] < ' ' && value.at[i] != '\t') || value.at[i] == '\x7f')
-            return 400;
+    if (!split_field(line, &name, &value)) return 400;
     if (is_word(name, "Host")) {
         if (head->has_host) return 400;
         head->has_host = true;
@@ -363,18 +372,20 @@ static size_t take_bytes(struct memory *memory, size_t size) {
     return taken;
 }
 
-/* The lines between chunks: RFC 9112, 7.1. */
+/* The lines between chunks: RFC 9112, 7.1. A proxy may take LF for nothing here, where a head may
+ * have it for a line's end: CR LF alone is one. */
 static size_t take_line(struct memory *memory, struct text all, struct answer *answer) {
-    struct text rest = all, line;
-    if (!next_line(&rest, &line))
-        return all.size >= CHUNK_LINE_MOST && memory->stage != STAGE_TRAILER
-                   ? refuse(memory, 400, 0, answer)
-               : all.size == REQUEST_SIZE ? refuse(memory, 431, 0, answer)
-                                          : 0;
+    struct text rest = all, line = all, name, value;
+    bool whole = next_line(&rest, &line);
+    if (line.size >= CHUNK_LINE_MOST && memory->stage != STAGE_TRAILER)
+        return refuse(memory, 400, 0, answer);
+    if (!whole) return all.size == REQUEST_SIZE ? refuse(memory, 431, 0, answer) : 0;
     size_t taken = (size_t)(rest.at - all.at);
+    if (line.size + 2 != taken || has_controls(line)) return refuse(memory, 400, 0, answer);
     switch (memory->stage) {
     case STAGE_CHUNK_LINE:
-        if (!read_number(trim(next_part(&line, ';')), 16, BODY_MOST, &memory->left))
+        if (is_one_of(line.at[0], " \t") ||
+            !read_number(trim(next_part(&line, ';')), 16, BODY_MOST, &memory->left))
             return refuse(memory, 400, 0, answer);
         memory->total += memory->left + taken;
         if (memory->total > BODY_MOST) return refuse(memory, 413, 0, answer);
@@ -387,6 +398,7 @@ static size_t take_line(struct memory *memory, struct text all, struct answer *a
     default: /* STAGE_TRAILER */
         if (line.size == 0) return end_body(memory, taken, answer);
         if (memory->left++ == FIELDS_MOST) return refuse(memory, 431, 0, answer);
+        if (!split_field(line, &name, &value)) return refuse(memory, 400, 0, answer);
     }
     return taken;
 }
