@@ -12,6 +12,7 @@ COMPILE = $(CC) -std=c11 $(WARNINGS) $(CFLAGS)
 comma := ,
 BUILD := $(if $(SANITIZE),build/$(subst $(comma),-,$(SANITIZE)),build)
 SET := $(if $(SANITIZE),$(BUILD),.)
+FLAGS := $(BUILD)/flags
 ifdef SANITIZE
 COMPILE += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
@@ -104,13 +105,13 @@ lint: ## Look for faults with gcc, clang, clang-tidy, cppcheck, shellcheck and c
 	@tools/lint
 
 format: ## Format the C sources as lint wants them.
-	clang-format -i step*/*.c client/*.c tests/*.c tests/unit/*.c tests/fuzz/*.[ch] tools/*/*.[ch]
+	clang-format -i step*/*.c client/*.c tests/*.c tests/unit/*.c tests/fuzz/*.[ch] tools/*/*.[ch] beyond/*.[ch] beyond/*/*.[ch]
 
 transcripts: ## Put what the tour shows into the READMEs.
 	@tools/transcripts
 
 clean: ## Remove all that was built.
-	rm -rf build $(PROGRAMS) beyond/serve beyond/wsgi/wsgi
+	rm -rf build $(PROGRAMS) beyond/serve beyond/client/talk beyond/wsgi/wsgi
 
 help: ## Say what each target does.
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "A-B", $$1); printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -136,6 +137,9 @@ endif
 # --- beyond: one program, from a file for each model and each protocol; the libraries that some models need are
 # optional, and such a model is left out where pkg-config does not find its own.
 BEYOND := $(SET)/beyond/serve
+BEYOND_CLIENT := $(SET)/beyond/client/talk
+BEYOND_STAGES := $(SET)/step5_zombie/server
+export MODEL PROTOCOL
 BEYOND_LIBRARIES := uv:libuv event:libevent uring:liburing
 library_of = $(patsubst $1:%,%,$(filter $1:%,$(BEYOND_LIBRARIES)))
 found = $(shell pkg-config --exists $1 2>/dev/null && echo $1)
@@ -145,10 +149,20 @@ BEYOND_MISSING := $(foreach pair,$(BEYOND_LIBRARIES),$(if $(filter $(lastword $(
 BEYOND_SOURCES := $(filter-out $(BEYOND_MISSING:%=beyond/models/%.c),$(wildcard beyond/*.c beyond/models/*.c beyond/protocols/*.c))
 BEYOND_FLAGS = $(if $(BEYOND_SYSTEMD),-DHAVE_SYSTEMD) $(if $(strip $(BEYOND_FOUND)$(BEYOND_SYSTEMD)),$(shell pkg-config --cflags --libs $(BEYOND_FOUND) $(BEYOND_SYSTEMD)))
 
-.PHONY: beyond
-beyond: $(BEYOND) $(WSGI) ## Build beyond/serve, every server of the article's siblings, and what belongs to it.
+.PHONY: beyond test-beyond deps-beyond
+beyond: $(BEYOND) $(BEYOND_CLIENT) $(WSGI) ## Build beyond/serve, every server of the article's siblings, and what belongs to it.
 	@$(foreach model,$(BEYOND_MISSING),echo 'beyond: the model $(model) is left out: $(call library_of,$(model)) is missing. Type: make deps-beyond';)
 	@$(if $(WSGI),,echo 'beyond: wsgi is left out: the library of Python 3.10 or later is missing (Debian: libpython3-dev). Type: make deps-beyond';)
+
+test-beyond: beyond $(BEYOND_STAGES) $(PATIENCE) ## Ask every model of beyond/serve all that it promises; MODEL=epoll, PROTOCOL=http, STEP=claims.
+	@tools/test beyond
+
+deps-beyond: ## Install the libraries of beyond/serve, and what test-beyond asks it with, likewise.
+	@tools/deps beyond
+
+$(BEYOND_CLIENT): beyond/client/talk.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $< $(LDFLAGS)
 
 BEYOND_COMMAND = $(COMPILE) -pthread -o $(BEYOND) $(BEYOND_SOURCES) $(LDFLAGS) $(BEYOND_FLAGS)
 
@@ -197,7 +211,6 @@ needs:
 	@tools/deps check $(WHO)
 
 # What was built with other flags is built again: this file changes only when they do.
-FLAGS := $(BUILD)/flags
 $(FLAGS): always
 	@mkdir -p $(@D)
 	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || echo '$(COMPILE) $(LDFLAGS)' >$@
