@@ -224,6 +224,10 @@ int main(int argc, char *argv[]) {
         perror("talk: sigaction");
         return EXIT_FAILURE;
     }
+    if (setvbuf(stdout, NULL, _IOLBF, 0) != 0) { /* in the order of what goes wrong */
+        perror("talk: setvbuf");
+        return EXIT_FAILURE;
+    }
     srandom((unsigned)time(NULL) ^ (unsigned)getpid());
     if (clients == 1) return run(zen ? talk_zen : talk_echo);
     long good = run_all(zen ? talk_zen : talk_echo);

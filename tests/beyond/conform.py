@@ -37,6 +37,7 @@ CANNOT = 77  # exit status
 
 # How many clients hold up all others, where some do; a model that is not here has no such number.
 HOLDERS = {"single": 1, "prefork": WORKERS, "threads": WORKERS}
+KEEPS = {"uv": 1}  # descriptors that a library opens with the first client, for good
 TAKES_WORKERS = ("prefork", "threads", "multi")
 TAKES_MOST = ("fork", "thread-per-connection", "poll", "epoll", "uv", "coroutine", "event", "uring")
 
@@ -178,7 +179,8 @@ class Server:
                 self.stop()
                 fail("Serving PROTOCOL on port N by MODEL ...", self.output() + self.complaints(), " ".join(command))
             self.port = int(line.group(1))
-        self.at_first = self.holds()
+        processes, threads, descriptors = self.holds()
+        self.at_first = processes, threads, descriptors + KEEPS.get(model, 0)
 
     def output(self):
         """What it has printed."""
