@@ -213,6 +213,16 @@ class Server:
                 descriptors += len(os.listdir(f"/proc/{pid}/fd"))
         return len(processes), threads, descriptors
 
+    def busy_time(self):
+        """For how many seconds its threads have had a processor, or have waited for one: proc(5), schedstat."""
+        nanoseconds = 0
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                for task in os.listdir(f"/proc/{pid}/task"):
+                    with open(f"/proc/{pid}/task/{task}/schedstat") as times:
+                        nanoseconds += sum(int(time_) for time_ in times.read().split()[:2])
+        return nanoseconds / 1e9
+
     def has_closed(self, client):
         """Has it closed its end of this client's connection, although the client may not have heard it?"""
         ends = f" 0100007F:{self.port:04X} 0100007F:{client.port:04X} "
@@ -975,20 +985,46 @@ for _protocol in ("http", "zen"):
 @check("http", "times")
 def reads_slowly(lab):
     """Who takes some of the answer within -W, again and again, gets all of it, however long that takes"""
-    size = 12 << 20
-    with Client(lab.start("-W", "1", "-n", size)) as client:
+    size = 16 << 20  # more than the buffers between hold, so that the server is at it for longer than -W
+    with Client(lab.start("-W", "1", "-n", size), window=1 << 16) as client:
         begin = time.monotonic()
         client.say(REQUEST)
         client.hear_to(b"\r\n\r\n")
-        left = size - len(client.came)
-        client.came = b""
+        left, client.came = size - len(client.came), b""
         while left > 0:
-            target = max(0, left - (size // 5))
-            while left > target:
-                left -= len(client.socket.recv(min(1 << 16, left - target))) or left + 1
-            if left > 0:
-                time.sleep(0.3)
-        expect((0, True), (left, time.monotonic() - begin > 1), "conversation_went: the time begins anew")
+            some = max(0, left - (5 << 19))  # enough to make room: the kernel tells of a third of a buffer
+            while left > some:
+                piece = client.socket.recv(min(1 << 16, left - some))
+                if not piece:
+                    fail(f"{size} bytes", f"the end of file, {left} bytes before", "conversation_went: the time begins anew")
+                left -= len(piece)
+            time.sleep(0.3 if left > 0 else 0)
+        expect_lasted(begin, 1, "this check: it has been too quick to prove anything")
+
+
+@check("http", "times")
+def waits_for_nothing(lab):
+    """Who waits keeps no processor busy: in a pause, gone in a pause, deaf, half-closed, in the midst of a request"""
+    paused, large = lab.start("-s", "0.4"), lab.start("-n", 8 << 20)
+    with contextlib.ExitStack() as stack:
+        def begin(server, text):
+            client = stack.enter_context(Client(server, window=2048))
+            client.say(text)
+            return client
+        clients = [begin(paused, REQUEST * 2) for _ in range(HOLDERS.get(lab.model, 4))]
+        begin(large, REQUEST)
+        begin(large, REQUEST * 3).finish()
+        begin(large, HALVES["http"])
+        for client in clients:  # the second pause begins when the first answer comes
+            expect_greeting(client)
+        before, since = paused.busy_time() + large.busy_time(), time.monotonic()
+        for client, then in zip(clients, (Client.reset, Client.finish, Client.leave)):
+            then(client)
+        time.sleep(0.3)
+        spent, lasted = paused.busy_time() + large.busy_time() - before, time.monotonic() - since
+        if spent > lasted / 2:
+            fail(f"next to nothing, in {lasted:.1f} s", f"{spent:.2f} s with a processor, or in wait for one",
+                 "what a loop is told again and again: events_for, EPOLLHUP, a deadline that has passed")
 
 
 # ---- crowds, of all protocols
