@@ -2,25 +2,20 @@
 #
 # What the article's siblings claim, number by number: tests/CLAIMS.md, section 10.
 
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and sets its own
 load setup
 
 # talks_well ARGUMENT...: talk hears what it ought to.
 talks_well() {
     run "$TALK" "$@" -p "$PORT"
-    expect "$MODEL_NOW: the exit status of talk $*" 0 "$status" "$output"
-}
-
-# by MODEL PROTOCOL [OPTION...]: starts it, and notes the model for what is said of it.
-by() {
-    MODEL_NOW=$1
-    serve_by "$@"
+    expect "$MODEL: the exit status of talk $*" 0 "$status" "$output"
 }
 
 # hear_text DESCRIPTOR TEXT: hears exactly this, and nothing but.
 hear_text() {
     local heard
     IFS= read -r -t "$LAB_DEADLINE" -N "${#2}" -u "$1" heard || true
-    expect "$MODEL_NOW: what a client hears" "$2" "$heard" "the protocol, the model"
+    expect "$MODEL: what a client hears" "$2" "$heard" "the protocol, the model"
 }
 
 # say DESCRIPTOR TEXT
@@ -30,7 +25,7 @@ say() {
 
 @test "10.1 a forking echo server: ten messages come back, Bye ends the conversation, several clients at once" {
     needs_model fork
-    by fork echo
+    serve_by fork echo
     for name in first second third; do connect "$name"; done
     for word in one two three; do # all three are in the midst of a conversation
         for client in "$third" "$first" "$second"; do
@@ -74,7 +69,7 @@ REAPING='for \(pid_t pid; \(pid = waitpid\(-1, &status, WNOHANG\)\) > 0;\)'
 @test "10.2 without a handler each ended conversation leaves a zombie" {
     needs_model fork
     edited "s/$REAPING/status = 0; for (pid_t pid = 0; pid > 0;)/" supervisor.c
-    by fork echo
+    serve_by fork echo
     end_together 5
     talks_well echo
     expect_soon "a zombie for each of six ended conversations" "waitpid in supervisor.c" has_zombies "$SERVER_PID" 6
@@ -83,7 +78,7 @@ REAPING='for \(pid_t pid; \(pid = waitpid\(-1, &status, WNOHANG\)\) > 0;\)'
 @test "10.2 a handler with a single waitpid leaves some when several end together: the author says none" {
     needs_model fork
     edited "s/$REAPING/for (pid_t pid = waitpid(-1, \&status, WNOHANG); pid > 0; pid = 0)/" supervisor.c
-    by fork echo
+    serve_by fork echo
     end_together 5
     expect_soon "one of the five is reaped" "waitpid in supervisor.c" has_reaped_one
     expect_soon "the server waits again" "ps -o pid,stat,wchan" in_state "$SERVER_PID" S
@@ -95,14 +90,14 @@ has_reaped_one() {
 
 @test "10.2 a handler with a loop leaves none" {
     needs_model fork
-    by fork echo
+    serve_by fork echo
     end_together 5
     expect_soon "no child, dead or alive" "$WHO_REAPS" has_children "$SERVER_PID" 0
 }
 
 @test "10.3 a serving process is killed: its client gets the end, the server and the others go on" {
     needs_model fork
-    by fork echo
+    serve_by fork echo
     connect first
     say "$first" hello
     hear_text "$first" hello
@@ -128,7 +123,7 @@ only_one_lives() {
     # a tenth of the siblings' pause: 2 s are 20 pauses, for one client or for each of ten
     declare -A answered
     for model in single fork; do
-        by "$model" http -s 0.1
+        serve_by "$model" http -s 0.1
         run ab -q -t 2 -c 10 "http://127.0.0.1:$PORT/"
         expect "ab's exit status for $model" 0 "$status" "$output"
         answered[$model]=$(awk '/^Complete requests:/ { print $3 }' <<<"$output")
@@ -153,7 +148,7 @@ held_by() {
         if [ "$close" = without ]; then
             edited "s/if \(close\(connection\) == -1\).*the parent's copy.*/(void)0;/" models/fork.c
         fi
-        by fork http
+        serve_by fork http
         connect client
         say "$client" $'GET / HTTP/1.0\r\n\r\n'
         expect_soon "the child has ended" "converse" has_living "$SERVER_PID" 0
@@ -179,7 +174,7 @@ holds_half() {
 
 @test "10.6 a question ends with ?, an answer with .: also an unknown one, and half a one hurts nobody" {
     for model in $(models inetd); do
-        by "$model" zen
+        serve_by "$model" zen
         connect client
         say "$client" 'Simple is better'
         say "$client" ' than?'
@@ -207,14 +202,14 @@ holds_half() {
         if ! is_built "$model"; then left_out+=("$model"); fi
     done
     for model in $(models inetd); do
-        by "$model" zen
+        serve_by "$model" zen
         talks_well zen -n 100
     done
     if [ -n "$(models)" ] && is_built inetd && command -v tcpserver >/dev/null; then
         background tcpserver -1 -H -R -l 0 -c 200 127.0.0.1 0 "$SERVE" inetd zen
         expect_soon "tcpserver says its port" "$BACKGROUND_OUT" grep -q '^[0-9]' "$BACKGROUND_OUT"
         read -r PORT <"$BACKGROUND_OUT"
-        MODEL_NOW=inetd
+        MODEL=inetd
         talks_well zen -n 100
     fi
     if ((${#left_out[@]} > 0)); then skip "all well but for those left out of this program: ${left_out[*]}"; fi
@@ -232,7 +227,7 @@ starved_by() {
     connect other
     say "$other" 'I wait'
     listen_to "$other" 0.2
-    expect "$MODEL_NOW, $1 clients held: what another one hears" ', time-out' "$ANSWER, $ENDING" "how many workers are there?"
+    expect "$MODEL, $1 clients held: what another one hears" ', time-out' "$ANSWER, $ENDING" "how many workers are there?"
     hang_up "${held[0]}"
     hear_text "$other" 'I wait'
     for client in "${held[@]}" "$other"; do hang_up "$client"; done
@@ -240,25 +235,25 @@ starved_by() {
 
 @test "10.8 one client that holds its connection starves single" {
     needs_model single
-    by single echo
+    serve_by single echo
     starved_by 1
 }
 
 @test "10.8 three that hold theirs starve three threads" {
     needs_model threads
-    by threads echo -w 3
+    serve_by threads echo -w 3
     starved_by 3
 }
 
 @test "10.8 three that hold theirs starve three processes forked in advance" {
     needs_model prefork
-    by prefork echo -w 3
+    serve_by prefork echo -w 3
     starved_by 3
 }
 
 @test "10.8 fifty starve none of the others" {
     for model in $(models single threads prefork inetd); do
-        by "$model" echo
+        serve_by "$model" echo
         held=()
         for ((i = 0; i < 50; i++)); do
             connect "held[i]"
@@ -273,7 +268,7 @@ starved_by() {
 @test "10.10 ab -n 1000 -c 100 against a page of 1,320 bytes: no failed request" {
     needs ab
     for model in $(models inetd); do
-        by "$model" http -n 1320
+        serve_by "$model" http -n 1320
         for keep in '' -k; do
             # single and those with workers answer who keeps the connection before all others: fewer at a time, then
             # shellcheck disable=SC2086 # nothing, or a word
@@ -313,14 +308,14 @@ at_once() {
 
 @test "10.11 prefork has its workers before the first client, and keeps them; fork has none" {
     needs_model prefork
-    by prefork echo -w 3
+    serve_by prefork echo -w 3
     workers=$(children_of "$SERVER_PID")
     expect "the workers of prefork -w 3 before the first client" 3 "$(count_words "$workers")" "prefork.c"
     talks_well echo
     talks_well echo -n 10
     expect "the workers after eleven clients" "$workers" "$(children_of "$SERVER_PID")" "is there a fork for a client?"
     needs_model fork
-    by fork echo
+    serve_by fork echo
     expect "the children of fork before the first client" 0 "$(count_children "$SERVER_PID")" "fork.c"
     connect client
     say "$client" hello

@@ -67,6 +67,7 @@ while True:
 @test "talk: a name with several addresses: when one takes no connection, the next is tried" {
     printf '::1 several\n127.0.0.1 several\n' >"$LAB_DIR/hosts"
     cp "$TALK" "$LAB_DIR/talk"
+    # shellcheck disable=SC2016 # for the other shell
     with_hosts=(unshare --user --map-root-user --mount sh -c 'mount --bind "$0/hosts" /etc/hosts && exec "$0/talk" "$@"' "$LAB_DIR")
     "${with_hosts[@]}" -h >/dev/null || skip "this user cannot have an /etc/hosts of its own: unshare --user --mount"
     serve_by epoll echo

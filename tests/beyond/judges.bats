@@ -3,6 +3,7 @@
 # HTTP judged by others: clients and proxies that many people use, and that are strict where it matters. (ab judges
 # in claims.bats: 10.10.)
 
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and sets its own
 load setup
 
 PAGE=1320
@@ -206,28 +207,5 @@ as() {
             expect_soon "HAProxy ends" "$PROXY_OUT" is_gone "$BACKGROUND_PID"
             stop_server KILL || true
         done
-    done
-}
-
-# listens PID: does it, or a child of its, listen? Sets PORT.
-listens() {
-    PORT=$(ss -Hltnp | sed -nE "s/.*127\.0\.0\.1:([0-9]+) .*pid=$1,.*/\1/p")
-    [ -n "$PORT" ]
-}
-
-@test "inetd behind others' super-servers: socat, tcpserver, systemd-socket-activate" {
-    needs_model inetd
-    needs curl ss python3
-    # systemd-socket-activate takes no port 0; this one was free a moment ago
-    free=$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
-    for super in "socat TCP-LISTEN:0,bind=127.0.0.1,fork,backlog=100 EXEC:'$SERVE inetd http -n $PAGE'" \
-        "tcpserver -H -R -l 0 127.0.0.1 0 $SERVE inetd http -n $PAGE" \
-        "systemd-socket-activate --inetd --accept -l 127.0.0.1:$free $SERVE inetd http -n $PAGE"; do
-        command -v "${super%% *}" >/dev/null || skip "${super%% *} is missing: make deps-beyond installs it"
-        background bash -c "exec $super"
-        expect_soon "${super%% *} listens" "$BACKGROUND_OUT" listens "$BACKGROUND_PID"
-        ask_all
-        expect "${super%% *}: status, bytes and new connections of six requests" "$ANSWERS, 0" "$SEEN, $status" "$(tail -n 5 "$BACKGROUND_OUT")"
-        kill -KILL -- "-$BACKGROUND_PID"
     done
 }

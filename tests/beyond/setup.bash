@@ -8,6 +8,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../setup.bash"
 
 export SERVE=$BIN/beyond/serve
+ASKED=${MODEL-} # serve_beyond sets MODEL
+# shellcheck disable=SC2034 # for the tests
+PYTHON=python3
 # shellcheck disable=SC2034 # for the tests
 TALK=$BIN/beyond/client/talk
 if [ -n "${SANITIZE-}" ]; then
@@ -25,7 +28,7 @@ conform() {
 # models [LEFT-OUT...]: prints the models that are built and asked for, but for these.
 models() {
     local model
-    for model in ${MODEL:-$(all_models)}; do
+    for model in ${ASKED:-$(all_models)}; do
         if [[ " $* " != *" $model "* ]] && is_built "$model"; then echo "$model"; fi
     done
 }
@@ -40,7 +43,7 @@ is_built() {
 # needs_model MODEL: skips unless it is built, and asked for.
 needs_model() {
     is_built "$1" || skip "the model $1 was left out of this program: make beyond says why"
-    if [ -n "${MODEL-}" ] && [[ " $MODEL " != *" $1 "* ]]; then skip "MODEL asks for others"; fi
+    if [ -n "$ASKED" ] && [[ " $ASKED " != *" $1 "* ]]; then skip "MODEL asks for others"; fi
 }
 
 # needs COMMAND...: skips unless they are installed.
@@ -51,9 +54,22 @@ needs() {
     done
 }
 
-# serve_by MODEL PROTOCOL [OPTION...]: starts that server at any port; PREFIX, an array, goes before it.
+# serve_beyond [PREFIX...] -- MODEL PROTOCOL [OPTION...]: starts that server at any port, behind PREFIX
+# (prlimit ...). Sets what start_server sets, and MODEL, for what is said of it.
+serve_beyond() {
+    local prefix=()
+    while [ "$1" != -- ]; do
+        prefix+=("$1")
+        shift
+    done
+    shift
+    MODEL=$1
+    start_server "${prefix[@]}" "$SERVE" "$@" -p 0
+}
+
+# serve_by MODEL PROTOCOL [OPTION...]: the same without a prefix.
 serve_by() {
-    start_server ${PREFIX+"${PREFIX[@]}"} "$SERVE" "$@" -p 0
+    serve_beyond -- "$@"
 }
 
 # edited SED-SCRIPT FILE...: builds the program from a copy of our own source, edited in these files; sets SERVE.
