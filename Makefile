@@ -116,93 +116,6 @@ clean: ## Remove all that was built.
 help: ## Say what each target does.
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "A-B", $$1); printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
-# --- beyond/wsgi: a program of its own, as it needs Python's library; PYTHON is the interpreter that belongs to it.
-PYTHON_EMBED := $(shell pkg-config --exists 'python3-embed >= 3.10' 2>/dev/null && echo python3-embed)
-WSGI := $(if $(PYTHON_EMBED),$(SET)/beyond/wsgi/wsgi)
-ifdef WSGI
-PYTHON := $(shell pkg-config --variable=exec_prefix python3-embed)/bin/python$(shell pkg-config --modversion python3-embed)
-WSGI_FLAGS := -DPYTHON='"$(PYTHON)"' $(patsubst -I%,-isystem %,$(shell pkg-config --cflags python3-embed))
-WSGI_LIBRARIES := $(shell pkg-config --libs python3-embed)
-
-$(WSGI): $(wildcard beyond/wsgi/*.[ch]) $(BUILD)/wsgi/gateway.inc $(FLAGS)
-	@mkdir -p $(@D)
-	$(COMPILE) $(WSGI_FLAGS) -I$(BUILD)/wsgi -o $@ $(filter %.c,$^) $(LDFLAGS) $(WSGI_LIBRARIES)
-
-# The text of gateway.py as the numbers of its bytes: the program needs no other file.
-$(BUILD)/wsgi/gateway.inc: beyond/wsgi/gateway.py
-	@mkdir -p $(@D)
-	od -An -v -tx1 $< | sed 's/ *\(..\)/0x\1,/g; $$s/,$$//' >$@
-endif
-
-# --- beyond: one program, from a file for each model and each protocol; the libraries that some models need are
-# optional, and such a model is left out where pkg-config does not find its own.
-BEYOND := $(SET)/beyond/serve
-BEYOND_CLIENT := $(SET)/beyond/client/talk
-BEYOND_STAGES := $(SET)/step5_zombie/server
-export MODEL PROTOCOL
-BEYOND_LIBRARIES := uv:libuv event:libevent uring:liburing
-library_of = $(patsubst $1:%,%,$(filter $1:%,$(BEYOND_LIBRARIES)))
-found = $(shell pkg-config --exists $1 2>/dev/null && echo $1)
-BEYOND_FOUND := $(foreach pair,$(BEYOND_LIBRARIES),$(call found,$(lastword $(subst :, ,$(pair)))))
-BEYOND_SYSTEMD := $(call found,libsystemd)
-BEYOND_MISSING := $(foreach pair,$(BEYOND_LIBRARIES),$(if $(filter $(lastword $(subst :, ,$(pair))),$(BEYOND_FOUND)),,$(firstword $(subst :, ,$(pair)))))
-BEYOND_SOURCES := $(filter-out $(BEYOND_MISSING:%=beyond/models/%.c),$(wildcard beyond/*.c beyond/models/*.c beyond/protocols/*.c))
-BEYOND_FLAGS = $(if $(BEYOND_SYSTEMD),-DHAVE_SYSTEMD) $(if $(strip $(BEYOND_FOUND)$(BEYOND_SYSTEMD)),$(shell pkg-config --cflags --libs $(BEYOND_FOUND) $(BEYOND_SYSTEMD)))
-
-.PHONY: beyond test-beyond deps-beyond
-beyond: $(BEYOND) $(BEYOND_CLIENT) $(WSGI) ## Build beyond/serve, every server of the article's siblings, and what belongs to it.
-	@$(foreach model,$(BEYOND_MISSING),echo 'beyond: the model $(model) is left out: $(call library_of,$(model)) is missing. Type: make deps-beyond';)
-	@$(if $(WSGI),,echo 'beyond: wsgi is left out: the library of Python 3.10 or later is missing (Debian: libpython3-dev). Type: make deps-beyond';)
-
-test-beyond: beyond $(BEYOND_STAGES) $(PATIENCE) ## Ask every model of beyond/serve all that it promises; MODEL=epoll, PROTOCOL=http, STEP=claims.
-	@tools/test beyond
-
-deps-beyond: ## Install the libraries of beyond/serve, and what test-beyond asks it with, likewise.
-	@tools/deps beyond
-
-$(BEYOND_CLIENT): beyond/client/talk.c $(FLAGS)
-	@mkdir -p $(@D)
-	$(COMPILE) -o $@ $< $(LDFLAGS)
-
-BEYOND_COMMAND = $(COMPILE) -pthread -o $(BEYOND) $(BEYOND_SOURCES) $(LDFLAGS) $(BEYOND_FLAGS)
-
-$(BEYOND): $(BEYOND_SOURCES) $(wildcard beyond/*.h beyond/*/*.h) $(BUILD)/beyond-command
-	@mkdir -p $(@D)
-	$(BEYOND_COMMAND)
-
-# As below for the flags: also when a library has come or gone.
-$(BUILD)/beyond-command: always
-	@mkdir -p $(@D)
-	@echo '$(BEYOND_COMMAND)' | cmp -s - $@ || echo '$(BEYOND_COMMAND)' >$@
-
-# The balancer, and what happens when the network goes.
-PATIENCE := $(BUILD)/beyond/patience
-export PATIENCE
-
-$(PATIENCE): beyond/balancer/patience.c $(FLAGS)
-	@mkdir -p $(@D)
-	$(COMPILE) -o $@ $< $(LDFLAGS)
-
-.PHONY: balance unplug
-balance: $(BEYOND) ## Let servers behind HAProxy be killed, hang, be cut off, be drained, for SECONDS=40; RETRY=none, connect, all.
-	@BALANCE_SECONDS=$(or $(SECONDS),40) beyond/balancer/balance
-
-unplug: $(BEYOND) $(PATIENCE) ## Pull the cable between a client and a server, and see what each of them notices.
-	@beyond/balancer/unplug
-
-# What bench needs beside the servers: the least that a process costs, an answer that costs nothing, idle connections.
-BENCH := $(addprefix build/bench/,limit answer holder)
-
-.PHONY: bench
-bench: $(BUILT) $(BEYOND) $(BENCH) ## Measure the servers side by side, in about an hour; QUICK=1 for a minute, ONLY=2 for one question.
-	@tools/deps check $(WHO) ab gnuplot
-	@BENCH_COMPILE='$(COMPILE)' QUICK='$(QUICK)' ONLY='$(ONLY)' AMONG='$(AMONG)' ROUNDS='$(ROUNDS)' OUT='$(OUT)' \
-		PYTHON_SERVER='$(PYTHON_SERVER)' PYTHON_CLIENT='$(PYTHON_CLIENT)' beyond/bench/bench
-
-$(BENCH): build/bench/%: beyond/bench/%.c $(FLAGS)
-	@mkdir -p $(@D)
-	$(COMPILE) -pthread -o $@ $<
-
 # In whose name something is missing: the target that was typed.
 WHO := $(or $(firstword $(MAKECMDGOALS)),make)
 
@@ -283,3 +196,92 @@ $(BUILD)/tests/unit/draw: tests/unit/draw_test.c $(wildcard tools/trace/*.[ch]) 
 $(BUILD)/tests/unit/watch: tests/unit/watch_test.c $(wildcard tools/watch/*.[ch]) $(FLAGS) | needs
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $< -lcriterion
+
+# --- beyond/wsgi: a program of its own, as it needs Python's library; PYTHON is the interpreter that belongs to it.
+PYTHON_EMBED := $(shell pkg-config --exists 'python3-embed >= 3.10' 2>/dev/null && echo python3-embed)
+WSGI := $(if $(PYTHON_EMBED),$(SET)/beyond/wsgi/wsgi)
+ifdef WSGI
+PYTHON := $(shell pkg-config --variable=exec_prefix python3-embed)/bin/python$(shell pkg-config --modversion python3-embed)
+WSGI_FLAGS := -DPYTHON='"$(PYTHON)"' $(patsubst -I%,-isystem %,$(shell pkg-config --cflags python3-embed))
+WSGI_LIBRARIES := $(shell pkg-config --libs python3-embed)
+
+$(WSGI): $(wildcard beyond/wsgi/*.[ch]) $(BUILD)/wsgi/gateway.inc $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) $(WSGI_FLAGS) -I$(BUILD)/wsgi -o $@ $(filter %.c,$^) $(LDFLAGS) $(WSGI_LIBRARIES)
+
+# The text of gateway.py as the numbers of its bytes: the program needs no other file.
+$(BUILD)/wsgi/gateway.inc: beyond/wsgi/gateway.py
+	@mkdir -p $(@D)
+	od -An -v -tx1 $< | sed 's/ *\(..\)/0x\1,/g; $$s/,$$//' >$@
+endif
+
+# --- beyond: one program, from a file for each model and each protocol; the libraries that some models need are
+# optional, and such a model is left out where pkg-config does not find its own.
+BEYOND := $(SET)/beyond/serve
+BEYOND_CLIENT := $(SET)/beyond/client/talk
+BEYOND_LIBRARIES := uv:libuv event:libevent uring:liburing
+library_of = $(patsubst $1:%,%,$(filter $1:%,$(BEYOND_LIBRARIES)))
+found = $(shell pkg-config --exists $1 2>/dev/null && echo $1)
+BEYOND_FOUND := $(foreach pair,$(BEYOND_LIBRARIES),$(call found,$(lastword $(subst :, ,$(pair)))))
+BEYOND_SYSTEMD := $(call found,libsystemd)
+BEYOND_MISSING := $(foreach pair,$(BEYOND_LIBRARIES),$(if $(filter $(lastword $(subst :, ,$(pair))),$(BEYOND_FOUND)),,$(firstword $(subst :, ,$(pair)))))
+BEYOND_SOURCES := $(filter-out $(BEYOND_MISSING:%=beyond/models/%.c),$(wildcard beyond/*.c beyond/models/*.c beyond/protocols/*.c))
+BEYOND_FLAGS = $(if $(BEYOND_SYSTEMD),-DHAVE_SYSTEMD) $(if $(strip $(BEYOND_FOUND)$(BEYOND_SYSTEMD)),$(shell pkg-config --cflags --libs $(BEYOND_FOUND) $(BEYOND_SYSTEMD)))
+
+.PHONY: beyond
+beyond: $(BEYOND) $(BEYOND_CLIENT) $(WSGI) ## Build beyond/serve, every server of the article's siblings, and what belongs to it.
+	@$(foreach model,$(BEYOND_MISSING),echo 'beyond: the model $(model) is left out: $(call library_of,$(model)) is missing. Type: make deps-beyond';)
+	@$(if $(WSGI),,echo 'beyond: wsgi is left out: the library of Python 3.10 or later is missing (Debian: libpython3-dev). Type: make deps-beyond';)
+
+BEYOND_COMMAND = $(COMPILE) -pthread -o $(BEYOND) $(BEYOND_SOURCES) $(LDFLAGS) $(BEYOND_FLAGS)
+
+$(BEYOND): $(BEYOND_SOURCES) $(wildcard beyond/*.h beyond/*/*.h) $(BUILD)/beyond-command
+	@mkdir -p $(@D)
+	$(BEYOND_COMMAND)
+
+# As below for the flags: also when a library has come or gone.
+$(BUILD)/beyond-command: always
+	@mkdir -p $(@D)
+	@echo '$(BEYOND_COMMAND)' | cmp -s - $@ || echo '$(BEYOND_COMMAND)' >$@
+
+# The balancer, and what happens when the network goes.
+PATIENCE := $(BUILD)/beyond/patience
+export PATIENCE
+
+$(PATIENCE): beyond/balancer/patience.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $< $(LDFLAGS)
+
+.PHONY: balance unplug
+balance: $(BEYOND) ## Let servers behind HAProxy be killed, hang, be cut off, be drained, for SECONDS=40; RETRY=none, connect, all.
+	@BALANCE_SECONDS=$(or $(SECONDS),40) beyond/balancer/balance
+
+unplug: $(BEYOND) $(PATIENCE) ## Pull the cable between a client and a server, and see what each of them notices.
+	@beyond/balancer/unplug
+
+# What bench needs beside the servers: the least that a process costs, an answer that costs nothing, idle connections.
+BENCH := $(addprefix build/bench/,limit answer holder)
+
+.PHONY: bench
+bench: $(BUILT) $(BEYOND) $(BENCH) ## Measure the servers side by side, in about an hour; QUICK=1 for a minute, ONLY=2 for one question.
+	@tools/deps check $(WHO) ab gnuplot
+	@BENCH_COMPILE='$(COMPILE)' QUICK='$(QUICK)' ONLY='$(ONLY)' AMONG='$(AMONG)' ROUNDS='$(ROUNDS)' OUT='$(OUT)' \
+		PYTHON_SERVER='$(PYTHON_SERVER)' PYTHON_CLIENT='$(PYTHON_CLIENT)' beyond/bench/bench
+
+$(BENCH): build/bench/%: beyond/bench/%.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) -pthread -o $@ $<
+
+# The tests of beyond, and the clients that they and beyond/README.md use.
+export MODEL PROTOCOL
+
+.PHONY: test-beyond deps-beyond
+test-beyond: beyond $(SET)/step5_zombie/server $(PATIENCE) $(BENCH) ## Ask every model of beyond/serve all that it promises; MODEL=epoll, PROTOCOL=http, STEP=claims.
+	@tools/test beyond
+
+deps-beyond: ## Install the libraries of beyond/serve, and what test-beyond asks it with, likewise.
+	@tools/deps beyond
+
+$(BEYOND_CLIENT): beyond/client/talk.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $< $(LDFLAGS)
