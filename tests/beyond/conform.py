@@ -179,6 +179,7 @@ class Server:
                 self.stop()
                 fail("Serving PROTOCOL on port N by MODEL ...", self.output() + self.complaints(), " ".join(command))
             self.port = int(line.group(1))
+        wait_until(self.waits, "the server has done what it does before it waits for clients", "announce, and what follows")
         processes, threads, descriptors = self.holds()
         self.at_first = processes, threads, descriptors + KEEPS.get(model, 0)
 
@@ -201,6 +202,16 @@ class Server:
                     with open(f"/proc/{pid}/task/{task}/children") as children:
                         found += [int(child) for child in children.read().split()]
         return found
+
+    def waits(self):
+        """Do all its threads sleep? Some models go on after their first line: an epoll_create1, a fork."""
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                for task in os.listdir(f"/proc/{pid}/task"):
+                    with open(f"/proc/{pid}/task/{task}/stat") as stat:
+                        if stat.read().rsplit(") ", 1)[1][0] != "S":
+                            return False
+        return True
 
     def holds(self):
         """How many processes, threads and descriptors it has."""
