@@ -38,6 +38,8 @@ CANNOT = 77  # exit status
 # How many clients hold up all others, where some do; a model that is not here has no such number.
 HOLDERS = {"single": 1, "prefork": WORKERS, "threads": WORKERS}
 KEEPS = {"uv": 1}  # descriptors that a library opens with the first client, for good
+if os.environ.get("SANITIZE"):
+    KEEPS["coroutine"] = 1  # the sanitizer's log: it warns of makecontext
 TAKES_WORKERS = ("prefork", "threads", "multi")
 TAKES_MOST = ("fork", "thread-per-connection", "poll", "epoll", "uv", "coroutine", "event", "uring")
 

@@ -10,7 +10,7 @@
 export SERVE=$BIN/beyond/serve
 ASKED=${MODEL-} # serve_beyond sets MODEL
 # shellcheck disable=SC2034 # for the tests
-PYTHON=python3
+PYTHON=$(command -v /usr/bin/python3 || echo python3) # another one may be slow to start
 # shellcheck disable=SC2034 # for the tests
 TALK=$BIN/beyond/client/talk
 if [ -n "${SANITIZE-}" ]; then
@@ -20,7 +20,7 @@ fi
 
 # conform MODEL PROTOCOL GROUP: makes the checks of that group, or skips them, saying why.
 conform() {
-    run "$ROOT/tests/beyond/conform.py" "$@"
+    run "$PYTHON" "$ROOT/tests/beyond/conform.py" "$@"
     if ((status == 77)); then skip "$output"; fi
     if ((status != 0)); then echo "$output" && return 1; fi
 }
