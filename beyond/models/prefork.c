@@ -65,7 +65,8 @@ static void work(long number) {
             converse(connection);
             continue;
         }
-        if (ending && is_done(errno)) return;
+        /* EINVAL: shut by another worker, who has heard of the end before us */
+        if ((ending || errno == EINVAL) && is_done(errno)) return;
         switch (remedy_for(errno)) {
         case REMEDY_AGAIN: break;
         case REMEDY_WAIT:
