@@ -64,8 +64,11 @@ void conversation_thread_ends(void) {
     spare = NULL;
 }
 
-/* ---- Words about it
- * ------------------------------------------------------------------------------ */
+static size_t answer_size(const struct answer *answer) {
+    return answer->parts[0].iov_len + answer->parts[1].iov_len;
+}
+
+/* ---- Words about it ------------------------------------------------------ */
 
 /* Writes size bytes as text that cannot drive a terminal or end a quotation: \n, \x1b, \". */
 static void escape(char *text, size_t room, const char *bytes, size_t size) {
@@ -95,7 +98,7 @@ static void escape(char *text, size_t room, const char *bytes, size_t size) {
 
 /* Writes the client's address, and its port, too, if asked for: "-" if it has none, or is gone. */
 static void name_client(char name[NAME_SIZE], int fd, bool port) {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof address;
     char host[INET6_ADDRSTRLEN] = "-";
     unsigned number = 0;
@@ -120,7 +123,7 @@ static void name_client(char name[NAME_SIZE], int fd, bool port) {
 static void log_request(const struct conversation *c) {
     const struct answer *answer = &c->work->answer;
     size_t size = answer->parts[1].iov_len + (answer->status ? 0 : answer->parts[0].iov_len);
-    char host[NAME_SIZE], when[32], request[4 * LOGGED_MOST + 5], status[16] = "-";
+    char host[NAME_SIZE], when[32], request[4 * LOGGED_MOST + 5], status[16] = "-", sent[24] = "-";
     char line[PIPE_BUF];
     int length;
     time_t now = time(NULL);
@@ -130,8 +133,9 @@ static void log_request(const struct conversation *c) {
     escape(request, sizeof request, c->work->bytes,
            answer->logged < LOGGED_MOST ? answer->logged : LOGGED_MOST);
     if (answer->status) snprintf(status, sizeof status, "%d", answer->status);
-    length = snprintf(line, sizeof line, "%s - - [%s] \"%s\" %s %zu\n", host, when, request, status,
-                      size);
+    if (answer_size(answer) > 0) snprintf(sent, sizeof sent, "%zu", size); /* else it comes later */
+    length = snprintf(line, sizeof line, "%s - - [%s] \"%s\" %s %s\n", host, when, request, status,
+                      sent);
     if (write(STDOUT_FILENO, line, (size_t)length) == -1) return;
 }
 
@@ -144,38 +148,43 @@ static void complain_of(const struct conversation *c) {
             size > COMPLAINED_MOST ? " ..." : "");
 }
 
-/* ---- What comes next
- * ----------------------------------------------------------------------------- */
+/* ---- What comes next ----------------------------------------------------- */
 
-static size_t answer_size(const struct answer *answer) {
-    return answer->parts[0].iov_len + answer->parts[1].iov_len;
+/* Forgets the bytes of the request that was taken. */
+static void drop_taken(struct work *work) {
+    work->size -= work->taken;
+    memmove(work->bytes, work->bytes + work->taken, work->size);
+}
+
+/* Asks the protocol about the bytes that are here. Returns true if there is something to say, or if
+ * that was the last request: then it is known what to wait for. */
+static bool ask(struct conversation *c) {
+    struct work *work = c->work;
+    struct answer *answer = &work->answer;
+    memset(answer, 0, offsetof(struct answer, room));
+    work->sent = 0;
+    work->taken = service.protocol->take(&c->memory, work->bytes, work->size, c->ended, answer);
+    if (ending && c->memory.stage == 0 && work->taken > 0) answer->last = true;
+    if (answer->complaint) complain_of(c);
+    if (service.log && answer->logged > 0) log_request(c);
+    if (answer_size(answer) == 0) {
+        drop_taken(work);
+        if (answer->last) c->want = WANT_NOTHING;
+        return answer->last;
+    }
+    if (service.pause > 0) wait_for(c, WANT_PAUSE, service.pause);
+    else wait_for(c, WANT_ROOM, service.write_time);
+    return true;
 }
 
 /* Asks the protocol, as long as it takes requests that need no answer, and decides what to wait
  * for. */
 static void consider(struct conversation *c) {
     struct work *work = c->work;
-    while (work->size > 0) {
-        struct answer *answer = &work->answer;
-        memset(answer, 0, offsetof(struct answer, room));
-        work->sent = 0;
-        work->taken = service.protocol->take(&c->memory, work->bytes, work->size, c->ended, answer);
-        if (ending && c->memory.stage == 0 && work->taken > 0) answer->last = true;
-        if (answer->complaint) complain_of(c);
-        if (service.log && answer->logged > 0) log_request(c);
-        if (answer_size(answer) > 0) {
-            wait_for(c, service.pause > 0 ? WANT_PAUSE : WANT_ROOM,
-                     service.pause > 0 ? service.pause : service.write_time);
-            return;
-        }
-        work->size -= work->taken;
-        memmove(work->bytes, work->bytes + work->taken, work->size);
-        if (answer->last) {
-            c->want = WANT_NOTHING;
-            return;
-        }
-        if (work->taken == 0) break;
-    }
+    do {
+        if (work->size == 0) break;
+        if (ask(c)) return;
+    } while (work->taken > 0);
     if (c->ended) {
         c->want = WANT_NOTHING;
     } else if (work->size > 0 || c->memory.stage != 0) {
@@ -192,11 +201,9 @@ static void consider(struct conversation *c) {
 static void finish_answer(struct conversation *c) {
     struct work *work = c->work;
     bool rejected = work->taken == 0;
-    work->size -= work->taken;
+    drop_taken(work);
     if (!work->answer.last) {
-        memmove(work->bytes, work->bytes + work->taken, work->size);
-        c->want = WANT_NOTHING; /* not WANT_REST: what remains is another request, with a time of
-                                   its own */
+        c->want = WANT_NOTHING; /* not WANT_REST: another request has a time of its own */
         consider(c);
     } else if (!c->ended && (rejected || work->size > 0) && shutdown(c->fd, SHUT_WR) == 0) {
         wait_for(c, WANT_LEAVE, LEAVE_TIME);
@@ -290,8 +297,7 @@ void conversation_end(struct conversation *c) {
     if (close(c->fd) == -1) complain("close");
 }
 
-/* ---- With a socket
- * --------------------------------------------------------------------------------- */
+/* ---- With a socket ------------------------------------------------------- */
 
 static bool would_block(void) {
     return errno == EAGAIN || errno == EWOULDBLOCK;
@@ -305,8 +311,7 @@ static ssize_t send_parts(int fd, struct iovec parts[2], int count) {
 }
 
 enum want conversation_go(struct conversation *c) {
-    bool emptied =
-        false; /* the last read took all that was there: the next one would find nothing */
+    bool emptied = false; /* the last read took all that was there: another would find nothing */
     int reads = 0;
     while (c->want != WANT_PAUSE && c->want != WANT_NOTHING) {
         if (c->want == WANT_ROOM) {

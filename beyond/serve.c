@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,8 +66,7 @@ _Noreturn void die(const char *what) {
     exit(EXIT_FAILURE);
 }
 
-/* ---- The command line
- * ------------------------------------------------------------------------------ */
+/* ---- The command line ---------------------------------------------------- */
 
 /* Everything that an option can be: its letter is the value of getopt_long, and what a model takes.
  */
@@ -153,6 +153,8 @@ static void read_options(int argc, char *argv[], const struct model *model) {
             exit(2);
         }
         text[0] = (char)option;
+        if (strcmp(model->name, "inetd") == 0 && strchr("pab", option) != NULL)
+            misused("option", text, "means nothing to this model: whoever starts it listens");
         if (strchr(FOR_ALL, option) == NULL && strchr(model->options, option) == NULL)
             misused("option", text,
                     "means nothing to this model: it has no number of workers, no limit, "
@@ -193,8 +195,14 @@ static const struct protocol *find_protocol(const char *name) {
     misused("protocol", name, "is none that there is");
 }
 
-/* ---- The listening socket
- * ---------------------------------------------------------------------------- */
+/* ---- The listening socket ------------------------------------------------ */
+
+/* Has the kernel send a short answer at once, and not wait until the one before it is acknowledged:
+ * tcp(7), TCP_NODELAY. Connections inherit that from the listening socket. */
+static void send_at_once(int listener) {
+    int on = 1;
+    if (setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == -1) die("setsockopt");
+}
 
 /* Returns a socket at our address; shared: others may be there, too, if they say so. */
 static int bind_here(bool shared) {
@@ -204,6 +212,7 @@ static int bind_here(bool shared) {
         misused("address", address_text, "is not an IPv4 address, such as 127.0.0.1");
     if (listener == -1) die("socket");
     if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1) die("setsockopt");
+    send_at_once(listener);
     if (shared && setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == -1)
         die("setsockopt");
     if (bind(listener, (struct sockaddr *)&address, sizeof address) == -1) {
@@ -249,8 +258,11 @@ static int find_listener(void) {
     }
     if (count == 1) {
         service.handed_over = true;
-        if (sd_is_socket(SD_LISTEN_FDS_START, AF_UNSPEC, SOCK_STREAM, 1) > 0)
+        if (sd_is_socket(SD_LISTEN_FDS_START, AF_UNSPEC, SOCK_STREAM, 1) > 0) {
+            if (sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) == 0)
+                send_at_once(SD_LISTEN_FDS_START);
             return SD_LISTEN_FDS_START;
+        }
         fputs("serve: what systemd hands over is no listening socket: Accept=no is needed\n",
               stderr);
         exit(EXIT_FAILURE);
@@ -276,7 +288,7 @@ void tell_systemd(const char *state) {
 }
 
 void announce(void) {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof address;
     unsigned number = 0;
     if (getsockname(service.listener, (struct sockaddr *)&address, &size) == -1) die("getsockname");
@@ -289,6 +301,7 @@ void announce(void) {
 
 int main(int argc, char *argv[]) {
     const struct model *model;
+    const struct protocol *protocol;
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) return help();
     if (argc < 3) {
@@ -297,11 +310,13 @@ int main(int argc, char *argv[]) {
     }
     model = find_model(argv[1]);
     model_name = model->name;
-    service.protocol = find_protocol(argv[2]);
-    argv[2] = argv[0];
+    service.protocol = protocol = find_protocol(argv[2]);
+    argv[2] = argv[0]; /* getopt_long begins after it */
     read_options(argc - 2, argv + 2, model);
     if (model->serve == NULL) {
-        fprintf(stderr, "serve: %s was left out of this program: install %s, and build it again\n",
+        fprintf(stderr,
+                "serve: %s was left out of this program: type make deps-beyond, or install %s, and "
+                "build it again\n",
                 model->name, model->library);
         return EXIT_FAILURE;
     }
@@ -310,6 +325,6 @@ int main(int argc, char *argv[]) {
     /* send(2) has MSG_NOSIGNAL; this is for the log, when its reader is gone */
     if (sigaction(SIGPIPE, &ignore, NULL) == -1) die("sigaction");
     if (strcmp(model->name, "inetd") != 0) service.listener = find_listener();
-    if (service.protocol->prepare) service.protocol->prepare();
+    if (protocol->prepare) protocol->prepare();
     return model->serve();
 }

@@ -17,7 +17,7 @@
 
 enum { REQUEST_SIZE = 8192, ROOM_SIZE = 512 };
 
-/* ---- A protocol ------------------------------------------------------------------------------ */
+/* ---- A protocol ---------------------------------------------------------- */
 
 /* What to say to a request. Texts are constants, or in head, or are bytes of the request itself. */
 struct answer {
@@ -54,7 +54,7 @@ struct protocol {
 #include "protocols/list.h"
 #undef PROTOCOL
 
-/* ---- What the command line says ------------------------------------------------------------- */
+/* ---- What the command line says ------------------------------------------ */
 
 struct service {
     const struct protocol *protocol;
@@ -79,7 +79,7 @@ extern volatile sig_atomic_t ending;
 /* The signals blocked while converse waits, if not the same as else; NULL: the same. ppoll(2). */
 extern const sigset_t *blocked_while_waiting;
 
-/* ---- A conversation: one connection ---------------------------------------------------------- */
+/* ---- A conversation: one connection -------------------------------------- */
 
 /* What it waits for. Each has a time of its own, which is the same for all conversations. */
 enum want {
@@ -177,8 +177,7 @@ void tell_systemd(const char *state);
  * was handed over. For multi. */
 int listen_beside(void);
 
-/* ---- The models
- * ---------------------------------------------------------------------------------- */
+/* ---- The models ---------------------------------------------------------- */
 
 /* Each serves for ever, or until a signal asks it to end, and returns the program's exit status.
  * One whose library is missing is left out of the program: then the function's address is NULL. */

@@ -140,7 +140,7 @@ long master_children(void) {
     return count;
 }
 
-/* ---- The dead -------------------------------------------------------------------------------- */
+/* ---- The dead ------------------------------------------------------------ */
 
 /* The place of a worker is free. It is replaced at once if it has lived for a while or was the
  * first to die; one that dies again and again, later and later. Returns the wait in milliseconds.
@@ -184,7 +184,7 @@ static void reap(void) {
         }
 }
 
-/* ---- Waiting --------------------------------------------------------------------------------- */
+/* ---- Waiting ------------------------------------------------------------- */
 
 bool master_wait(int fd, int64_t most) {
     static unsigned turns;
@@ -217,7 +217,7 @@ bool master_is_to_renew(void) {
     return true;
 }
 
-/* ---- The end --------------------------------------------------------------------------------- */
+/* ---- The end ------------------------------------------------------------- */
 
 void master_tell_all(void) {
     tell_systemd("STOPPING=1");
@@ -248,7 +248,7 @@ int master_end(void) {
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* ---- Workers --------------------------------------------------------------------------------- */
+/* ---- Workers ------------------------------------------------------------- */
 
 /* Forks a worker for this place; returns false if that cannot be: it is tried again. */
 static bool start(long number, void (*work)(long number)) {

@@ -49,7 +49,7 @@ static struct {
     ucontext_t context; /* where the loop stands, while a coroutine runs */
 } loop;
 
-/* ---- A coroutine ----------------------------------------------------------------------------- */
+/* ---- A coroutine --------------------------------------------------------- */
 
 static uint32_t events_for(const struct conversation *c) {
     return c->want == WANT_ROOM ? EPOLLOUT : c->want == WANT_PAUSE ? 0 : EPOLLIN;
@@ -98,7 +98,7 @@ static void serve_one(void) {
     conversation_end(c);
 }
 
-/* ---- Its stack ------------------------------------------------------------------------------- */
+/* ---- Its stack ----------------------------------------------------------- */
 
 /* Returns a coroutine that has nothing to do: one that is over, or a new one; NULL: no memory. */
 static struct coroutine *take_one(void) {
@@ -137,7 +137,7 @@ static void resume(struct coroutine *one, bool late) {
     loop.free = one;
 }
 
-/* ---- The loop -------------------------------------------------------------------------------- */
+/* ---- The loop ------------------------------------------------------------ */
 
 static void begin(int fd) {
     struct coroutine *one = take_one();

@@ -3,9 +3,9 @@
  * and hands out those who are ready: what a turn costs depends on how many have something to say,
  * and not on how many there are.
  *
- * Costs    a file of this length: what a process remembers by where it stands, this keeps in a
- * struct Starves  everybody, if an answer needs long calculation; nobody, if clients only wait Next
- * multi.c
+ * Costs    a file of this length: what a process remembers by where it stands, is a struct here
+ * Starves  everybody, if an answer needs long calculation; nobody, if clients only wait
+ * Next     multi.c
  */
 #define _GNU_SOURCE /* accept4, ppoll */
 #include "epoll.h"

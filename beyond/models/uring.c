@@ -45,7 +45,7 @@ static int64_t again_at; /* the time when to accept again, after a pause; 0: no 
 static struct io_uring_buf_ring *spaces;
 static char (*space_bytes)[REQUEST_SIZE];
 
-/* ---- What the kernel is told ----------------------------------------------------------------- */
+/* ---- What the kernel is told --------------------------------------------- */
 
 /* A place for one more request to the kernel. */
 static struct io_uring_sqe *next_request(void) {
@@ -158,7 +158,7 @@ static void tend_to_the_late(void) {
     }
 }
 
-/* ---- What it has done ------------------------------------------------------------------------ */
+/* ---- What it has done ---------------------------------------------------- */
 
 static void have_accepted(int result, bool more) {
     accepts = more;
@@ -242,7 +242,7 @@ static void submit_and_wait(void) {
         die("io_uring_enter");
 }
 
-/* ---- The rings ------------------------------------------------------------------------------- */
+/* ---- The rings ----------------------------------------------------------- */
 
 static void make_spaces(void) {
 #ifdef LIBURING_2_2

@@ -44,7 +44,7 @@ static void need(const char *what, int error) {
     if (error < 0) die(what);
 }
 
-/* ---- The listening socket -------------------------------------------------------------------- */
+/* ---- The listening socket ------------------------------------------------ */
 
 static void accept_some(uv_poll_t *poll, int error, int events);
 
@@ -62,7 +62,7 @@ static void accept_again(uv_timer_t *timer) {
     listen_or_not();
 }
 
-/* ---- Time ------------------------------------------------------------------------------------ */
+/* ---- Time ---------------------------------------------------------------- */
 
 /* Has the loop look for who is late at that time, if it would not look earlier. One timer does for
  * all: it is set back only when it has run, and not each time that somebody waits anew. */
@@ -85,7 +85,7 @@ static void look_for_the_late(uv_timer_t *timer) {
     if (patience != -1) look_at(now_ms() + patience, look_for_the_late);
 }
 
-/* ---- A client -------------------------------------------------------------------------------- */
+/* ---- A client ------------------------------------------------------------ */
 
 static void closed(uv_handle_t *handle) {
     free(handle->data);

@@ -37,8 +37,7 @@ static void prepare(void) {
     for (size_t i = 0; i < page_size; i++) page[i] = GREETING[i % strlen(GREETING)];
 }
 
-/* ---- Answers
- * --------------------------------------------------------------------------------------- */
+/* ---- Answers ------------------------------------------------------------- */
 
 static const char *reason(int status) {
     switch (status) {
@@ -97,16 +96,17 @@ static void say(const struct memory *memory, struct answer *answer) {
 }
 
 /* Refuses what has come, and all that may come after it: where the next request would begin is not
- * known any more. Returns how much it takes of it: nothing. */
+ * known any more. Returns how much it takes of it: nothing. The log has the request already if this
+ * is about its body: then standard error gets a word. */
 static size_t refuse(struct memory *memory, int status, size_t logged, struct answer *answer) {
+    if (memory->stage != STAGE_HEAD) answer->complaint = "a body that is none, or too large";
     *memory = (struct memory){.status = status, .flags = FLAG_CLOSE};
     say(memory, answer);
     answer->logged = logged;
     return 0;
 }
 
-/* ---- Text
- * ------------------------------------------------------------------------------------------ */
+/* ---- Text ---------------------------------------------------------------- */
 
 struct text {
     const char *at;
@@ -186,8 +186,7 @@ static bool read_number(struct text text, unsigned base, unsigned long long most
     return true;
 }
 
-/* ---- The head of a request
- * --------------------------------------------------------------------------- */
+/* ---- The head of a request ----------------------------------------------- */
 
 struct head {
     bool http10, has_host, has_length, chunked, expects;
@@ -357,8 +356,7 @@ static size_t take_head(struct memory *memory, struct text all, bool ended, stru
     return (size_t)(rest.at - all.at);
 }
 
-/* ---- The body, which nobody reads
- * ---------------------------------------------------------------------- */
+/* ---- The body, which nobody reads ---------------------------------------- */
 
 static size_t end_body(struct memory *memory, size_t taken, struct answer *answer) {
     memory->stage = STAGE_HEAD;

@@ -13,7 +13,7 @@
 
 enum { HEAD_SIZE = 16384, FIELDS_MOST = 100, HEAD_TIME = 10000 /* milliseconds */ };
 
-/* ---- connection.c: bytes from a client and to it, and never a wait without an end ------------ */
+/* ---- connection.c: bytes from a client and to it, and never a wait without an end  */
 
 struct connection {
     int fd;
@@ -78,7 +78,7 @@ bool is_token(struct text text);
  * how many, 0 at its end, or -1: see trouble. Never takes a byte that is not the body's. */
 ssize_t body_read(struct request *r, struct connection *c, char *to, size_t size);
 
-/* ---- gateway.c: the Python in this program, where the application is ------------------------- */
+/* ---- gateway.c: the Python in this program, where the application is ----- */
 
 /* Starts Python and loads MODULE:CALLABLE, or says why not and ends the program with status 1. */
 void gateway_load(const char *name);
