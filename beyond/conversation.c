@@ -315,7 +315,7 @@ enum want conversation_go(struct conversation *c) {
     int reads = 0;
     while (c->want != WANT_PAUSE && c->want != WANT_NOTHING) {
         if (c->want == WANT_ROOM) {
-            struct iovec parts[2];
+            struct iovec parts[2] = {{NULL, 0}};
             ssize_t sent = send_parts(c->fd, parts, conversation_parts(c, parts));
             if (sent == -1 && errno == EINTR) continue;
             if (sent == -1 && would_block()) break;
@@ -368,12 +368,14 @@ void converse(int fd) {
 }
 
 void turn_away(int fd) {
-    char bytes[REQUEST_SIZE];
     const char *busy = service.protocol->busy;
     struct pollfd pollfd = {.fd = fd, .events = POLLIN};
     /* its request is read, or close would reset the connection, and the reset overtake the answer
      */
-    if (poll(&pollfd, 1, TURN_AWAY_TIME) == 1) (void)recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (poll(&pollfd, 1, TURN_AWAY_TIME) == 1) {
+        char bytes[REQUEST_SIZE];
+        (void)recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    }
     if (busy != NULL) (void)send(fd, busy, strlen(busy), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (close(fd) == -1) complain("close");
 }

@@ -136,6 +136,7 @@ static long number(const char *option, const char *text, double least, double mo
 }
 
 static void check_user(const char *name) {
+    /* cppcheck-suppress getpwnamCalled ; there is one thread yet */
     const struct passwd *user = getpwnam(name);
     if (user == NULL) misused("user", name, "is not known on this machine");
     if (user->pw_uid == 0) misused("user", name, "is root: that would protect nothing");
@@ -290,11 +291,11 @@ void tell_systemd(const char *state) {
 void announce(void) {
     struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof address;
-    unsigned number = 0;
+    unsigned at = 0;
     if (getsockname(service.listener, (struct sockaddr *)&address, &size) == -1) die("getsockname");
-    if (address.ss_family == AF_INET) number = ntohs(((struct sockaddr_in *)&address)->sin_port);
-    if (address.ss_family == AF_INET6) number = ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-    if (printf("Serving %s on port %u by %s ...\n", service.protocol->name, number, model_name) < 0)
+    if (address.ss_family == AF_INET) at = ntohs(((struct sockaddr_in *)&address)->sin_port);
+    if (address.ss_family == AF_INET6) at = ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+    if (printf("Serving %s on port %u by %s ...\n", service.protocol->name, at, model_name) < 0)
         die("printf");
     tell_systemd("READY=1");
 }

@@ -133,6 +133,7 @@ as_nobody() {
     if ((EUID == 0)); then
         doctor prlimit --nproc=300 "${nobody[@]}" -- processes
     else
+        # shellcheck disable=SC2317 # the program calls it
         ulimit() { echo 300; } # a stub: this user's other processes, other tests among them, may be more
         export -f ulimit
         doctor -- processes
