@@ -121,10 +121,10 @@ same() {
 
 # The numbers of the list, and those in the titles of the tests.
 listed() {
-    sed -nE 's/^\| ([0-9]+\.[0-9]+) \|.*/\1/p' tests/CLAIMS.md | sort -uV
+    sed -nE 's/^\| ([0-9]+\.[0-9]+) \|.*/\1/p' tests/CLAIMS.md tests/beyond/CLAIMS.md | sort -uV
 }
 tested() {
-    sed -nE 's/^@test "([0-9]+\.[0-9]+) .*/\1/p' tests/*.bats | sort -uV
+    sed -nE 's/^@test "([0-9]+\.[0-9]+) .*/\1/p' tests/*.bats tests/beyond/*.bats | sort -uV
 }
 
 @test "each claim of tests/CLAIMS.md has a test" {

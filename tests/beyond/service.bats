@@ -603,13 +603,13 @@ drops() {
 has_some_children() {
     (($(count_children "$SERVER_PID") > 0))
 }
-@test "service: -u: 10.12 who talks to clients is another user, in all ways, and the server is root" {
+@test "10.12 who talks to clients is another user, in all ways, and the server is root" {
     ((EUID == 0)) || skip_unasked "only root can become another user"
     drops fork http
     drops prefork http -w 2
     drops multi http -w 2
 }
-@test "service: -u: 10.12 a process that is as that child is cannot touch what the server can" {
+@test "10.12 a process that is as that child is cannot touch what the server can" {
     ((EUID == 0)) || skip_unasked "only root can become another user"
     echo secret >"$LAB_DIR/secret"
     chmod 755 "$LAB_DIR"
