@@ -932,8 +932,8 @@ def silent_after_an_answer(lab):
     """Who says nothing after an answer is left after -I"""
     server = lab.start("-I", "0.3", "-H", NEVER)
     with Client(server) as client:
+        begin = time.monotonic()  # before the answer can have left the server
         ask(lab.protocol, client)
-        begin = time.monotonic()
         hear_answer(lab.protocol, client)
         client.expect_end("WANT_REQUEST in consider")
         expect_lasted(begin, 0.29, "idle_time begins anew after each answer")
