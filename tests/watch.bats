@@ -245,16 +245,19 @@ leave() {
     ends_well "$2"
     expect "$2: the exit status" "$1" "$(<"$LAB_DIR/status")" "watch in watch.c"
     hang_up "$client"
-    in_tmux kill-server
-    wait_until no_tmux
+    close_terminal
     rm -f "$LAB_DIR/status"
 }
 # Prints the guard's process: the view's other child.
 guard() {
     tr ' ' '\n' <<<"$(children_of "$VIEW")" | grep -vxF "$SERVER_PID"
 }
-no_tmux() {
-    ! in_tmux has-session 2>/dev/null
+# close_terminal: ends tmux's server, and waits until its process is gone: until then the next one would ask it.
+close_terminal() {
+    local server
+    server=$(in_tmux display-message -p '#{pid}')
+    in_tmux kill-server
+    expect_soon "tmux's server has ended" "ps -p $server" is_gone "$server"
 }
 signal_view() {
     kill "-$1" "$VIEW"
@@ -417,8 +420,7 @@ bounded() {
     answered_once 1
     see "a zombie" 'Z ZOMBIE'
     expect_match "the zombie's attributes" $'\e\\[[0-9;]*31' "$(in_tmux capture-pane -pe | grep ZOMBIE)" choose_attributes
-    in_tmux kill-server
-    wait_until no_tmux
+    close_terminal
     view -e NO_COLOR=1
     answered_once 1
     see "a zombie" 'Z ZOMBIE'
@@ -437,8 +439,7 @@ bounded() {
     expect_soon "q ends it" obey has_status
     expect "the server's state" S "$(state_of "$SERVER_PID")" "the server is not the view's"
     rm "$LAB_DIR/status"
-    in_tmux kill-server
-    wait_until no_tmux
+    close_terminal
     in_terminal "$WATCH" -p "$SERVER_PID"
     see "the view" "process $SERVER_PID +port $PORT"
     stop_server || true
@@ -594,6 +595,5 @@ complains() {
     expect_soon "the lab has ended" tools/watch/lab has_status
     expect "its status" "$1" "$(<"$LAB_DIR/status")" tools/watch/lab
     expect_match "what it says" "^$2" "$(<"$LAB_DIR/complaint")" tools/watch/lab
-    in_tmux kill-server
-    wait_until no_tmux
+    close_terminal
 }
