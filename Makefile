@@ -98,8 +98,8 @@ mutants: | needs ## Test the tests: make wrong edits of the programs, and see wh
 fuzz: $(or $(TARGET),$(FUZZ_TARGETS)) ## Give random inputs to what reads input, and say which break it; TIME=60 seconds in all.
 	@tools/fuzz $(TARGET)
 
-repeat: $(BUILT) $(HELPERS) $(SPEND) $(TRACE) $(WATCH) $(UNITS) $(REPLAYS) ## Run all tests TIMES=20 times, in any order, every second time on busy processors.
-	@UNITS='$(UNITS)' REPEAT_TIMES=$(or $(TIMES),20) tools/repeat
+repeat: $(BUILT) $(HELPERS) $(SPEND) $(TRACE) $(WATCH) $(UNITS) $(REPLAYS) ## Run all tests TIMES=20 times, in any order, every second time on busy processors, or not: BUSY=no.
+	@UNITS='$(UNITS)' REPEAT_TIMES=$(or $(TIMES),20) REPEAT_BUSY='$(BUSY)' tools/repeat
 
 lint: ## Look for faults with gcc, clang, clang-tidy, cppcheck, shellcheck and clang-format.
 	@tools/lint
@@ -245,10 +245,10 @@ $(BUILD)/beyond-command: always
 	@echo '$(BEYOND_COMMAND)' | cmp -s - $@ || echo '$(BEYOND_COMMAND)' >$@
 
 # The balancer, and what happens when the network goes.
-PATIENCE := $(BUILD)/beyond/patience
-export PATIENCE
+PATIENCE_PROGRAM := $(BUILD)/beyond/patience
+export PATIENCE_PROGRAM
 
-$(PATIENCE): beyond/balancer/patience.c $(FLAGS)
+$(PATIENCE_PROGRAM): beyond/balancer/patience.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $< $(LDFLAGS)
 
@@ -256,7 +256,7 @@ $(PATIENCE): beyond/balancer/patience.c $(FLAGS)
 balance: $(BEYOND) ## Let servers behind HAProxy be killed, hang, be cut off, be drained, for SECONDS=40; RETRY=none, connect, all.
 	@BALANCE_SECONDS=$(or $(SECONDS),40) beyond/balancer/balance
 
-unplug: $(BEYOND) $(PATIENCE) ## Pull the cable between a client and a server, and see what each of them notices.
+unplug: $(BEYOND) $(PATIENCE_PROGRAM) ## Pull the cable between a client and a server, and see what each of them notices.
 	@beyond/balancer/unplug
 
 # What bench needs beside the servers: the least that a process costs, an answer that costs nothing, idle connections.
@@ -281,7 +281,7 @@ test-beyond: ## Ask every model of beyond/serve all that it promises; MODEL=epol
 	@$(MAKE) --no-print-directory asked-beyond
 
 .PHONY: asked-beyond
-asked-beyond: beyond $(SET)/step5_zombie/server $(PATIENCE) $(BENCH)
+asked-beyond: beyond $(SET)/step5_zombie/server $(PATIENCE_PROGRAM) $(BENCH)
 	@tools/test beyond
 
 deps-beyond: ## Install the libraries of beyond/serve, and what test-beyond asks it with, likewise.

@@ -5,7 +5,7 @@
 ARTICLE_SLEEP=0
 load setup
 
-PATIENCE=${PATIENCE:-build/beyond/patience}
+PATIENCE_PROGRAM=${PATIENCE_PROGRAM:-build/beyond/patience}
 
 # balance SETTING...: a short run, with its files in $LAB_DIR/out.
 balance() {
@@ -31,7 +31,7 @@ all_of_unplug() {
     needs_hosts
     TOUR=$BATS_FILE_TMPDIR/unplug
     if [ ! -e "$TOUR.status" ]; then
-        timeout 120 env BIN="$BIN" PATIENCE="$PATIENCE" beyond/balancer/unplug </dev/null >"$TOUR" 2>&1 && echo 0 >"$TOUR.status" || echo $? >"$TOUR.status"
+        timeout 120 env BIN="$BIN" PATIENCE_PROGRAM="$PATIENCE_PROGRAM" beyond/balancer/unplug </dev/null >"$TOUR" 2>&1 && echo 0 >"$TOUR.status" || echo $? >"$TOUR.status"
     fi
 }
 
@@ -356,7 +356,7 @@ time_out() {
     refuses "balance: MODEL=nodel is none that there is: .*" MODEL=nodel beyond/balancer/balance
     refuses "balance: NETWORK=none is neither hosts nor loopback" NETWORK=none beyond/balancer/balance
     refuses "balance: .*/none/beyond/serve is not built: type make beyond" BIN="$LAB_DIR/none" beyond/balancer/balance
-    refuses "unplug: there is no cable to pull: NETWORK=loopback was asked for" NETWORK=loopback PATIENCE="$PATIENCE" beyond/balancer/unplug
+    refuses "unplug: there is no cable to pull: NETWORK=loopback was asked for" NETWORK=loopback PATIENCE_PROGRAM="$PATIENCE_PROGRAM" beyond/balancer/unplug
     refuses "unplug: this takes no arguments, and '7' is one" beyond/balancer/unplug 7
     expect "files that are left" '' "$(find "$LAB_DIR" -mindepth 1 -name 'network.*')" network_enter
 }
@@ -371,24 +371,24 @@ time_out() {
     for bad in "-u 0 127.0.0.1 1" "-u 2s 127.0.0.1 1" "-k 1,1 127.0.0.1 1" "-k 1,1,1,1 127.0.0.1 1" \
         "-k 1,-1,1 127.0.0.1 1" "-k 1,1,999 127.0.0.1 1" "localhost 1" "127.0.0.1 http" "127.0.0.1 65536"; do
         # shellcheck disable=SC2086 # words
-        run "$PATIENCE" $bad
+        run "$PATIENCE_PROGRAM" $bad
         expect "the status of patience $bad" 2 "$status" "$output"
         expect_match "what it says" "^patience: '.*' will not do"$'\n'"usage: patience .*$" "$output" read_numbers
     done
-    run "$PATIENCE" 127.0.0.1
+    run "$PATIENCE_PROGRAM" 127.0.0.1
     expect "the status without a port" 2 "$status" "$output"
     expect_match "what it says" "^usage: patience " "$output" usage
 }
 
 @test "patience: says, hears, and ends with either side" {
     start_server "$SERVE" epoll echo -p 0 -I 0.5
-    run "$PATIENCE" -u 1000 -k 5,5,5 127.0.0.1 "$PORT" < <(echo hello && sleep 10)
+    run "$PATIENCE_PROGRAM" -u 1000 -k 5,5,5 127.0.0.1 "$PORT" < <(echo hello && sleep 10)
     expect "the status when the server hangs up" 0 "$status" "$output"
     expect_match "what it prints" 'connected.*said:  hello.*heard: hello.*the server hung up$' "${output//$'\n'/ }" pass_on
-    run "$PATIENCE" 127.0.0.1 "$PORT" </dev/null
+    run "$PATIENCE_PROGRAM" 127.0.0.1 "$PORT" </dev/null
     expect "the status at the end of its input" 0 "$status" "$output"
     stop_server || true
-    run "$PATIENCE" 127.0.0.1 "$PORT" </dev/null
+    run "$PATIENCE_PROGRAM" 127.0.0.1 "$PORT" </dev/null
     expect "the status when nobody listens" 1 "$status" "$output"
     expect_match "what it prints" 'connect: Connection refused$' "$output" end
 }

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 
-PATIENCE = float(os.environ.get("WIRE_PATIENCE", 20))  # seconds
+PATIENCE = float(os.environ.get("PATIENCE", 20))  # seconds
 
 
 class Answer:
