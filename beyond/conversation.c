@@ -340,7 +340,7 @@ enum want conversation_go(struct conversation *c) {
 }
 
 /* Waits until the conversation can go on; returns false if it is late: also one whose client sends
- * without a break. */
+ * without a break, and one that cannot be waited for. */
 static bool wait_until_it_can(const struct conversation *c) {
     struct pollfd pollfd = {.fd = c->fd, .events = c->want == WANT_ROOM ? POLLOUT : POLLIN};
     int64_t left = c->deadline - now_ms();
@@ -349,7 +349,10 @@ static bool wait_until_it_can(const struct conversation *c) {
     if (!whole) left = LOOK_AGAIN;
     struct timespec time = {.tv_sec = (time_t)(left / 1000), .tv_nsec = left % 1000 * 1000000};
     int ready = ppoll(&pollfd, c->want == WANT_PAUSE ? 0 : 1, &time, blocked_while_waiting);
-    if (ready == -1 && errno != EINTR) complain("ppoll");
+    if (ready == -1 && errno != EINTR) { /* to ask again at once would keep the processor busy */
+        complain("ppoll");
+        return false;
+    }
     return ready != 0 || !whole;
 }
 
