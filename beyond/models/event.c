@@ -218,10 +218,12 @@ int serve_event(void) {
     accept_pause = evtimer_new(base, accept_again, NULL);
     if (lateness == NULL || accept_pause == NULL) die("evtimer_new");
     if (evutil_make_socket_nonblocking(service.listener) == -1) die("fcntl");
-    listener =
-        evconnlistener_new(base, have_accepted, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, service.listener);
+    /* disabled, as it would not say that it could not enable it: listen_or_not does */
+    listener = evconnlistener_new(base, have_accepted, NULL,
+                                  LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, service.listener);
     if (listener == NULL) die("evconnlistener_new");
     evconnlistener_set_error_cb(listener, accept_failed);
+    listen_or_not();
     announce();
     return event_base_dispatch(base) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
