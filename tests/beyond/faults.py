@@ -8,7 +8,8 @@ strace stops the server at a call, skips it, and says that it has failed (tests/
 meets the fault; a second one comes after it, when nobody traces any more. Then the server has to be at rest (nobody
 runs, nobody wakes up) and to have the processes, threads and descriptors of a server that no fault has met.
 
-SERVE names the program, TABLE another table. Nothing sleeps until something has "surely" happened; LAB_DEADLINE is the most that is waited.
+SERVE names the program, TABLE another table. Nothing sleeps until something has "surely" happened; LAB_DEADLINE is the
+most that is waited.
 """
 import errno
 import os
@@ -144,7 +145,8 @@ class Run:
         for path in (self.out, self.err, self.log):
             open(path, "w", encoding="utf-8").close()
         workers = 2 if (model, call) == ("threads", "pthread_create") else WORKERS.get(model)
-        command = ["setpriv", "--pdeathsig", "KILL", "strace", "-D", "-f", "-q", "-ttt", "-o", self.log, *trace, SERVE, model, "http", "-p", "0"]
+        command = ["setpriv", "--pdeathsig", "KILL", "strace", "-D", "-f", "-q", "-ttt", "-o", self.log,
+                   *trace, SERVE, model, "http", "-p", "0"]
         with open(self.out, "w", encoding="utf-8") as out, open(self.err, "w", encoding="utf-8") as err:
             # a group of its own, so that nothing of it stays
             self.server = subprocess.Popen(command + (["-w", str(workers)] if workers else []), stdout=out, stderr=err,
@@ -236,8 +238,10 @@ def whole(directory, model):
         run.untrace()
         seen = run.client(REQUEST) if run.port else "no server: " + run.words()
         if seen != "answered":
-            raise Wrong(f"what becomes of a client without a fault: {seen}")
-        wait_until(lambda: is_at_rest(run.server.pid))
+            raise Wrong(f"what becomes of a client\nexpected: answered\nseen:     {seen}")
+        if not wait_until(lambda: is_at_rest(run.server.pid) and "zombie" not in shape(run.server.pid)):
+            raise Wrong("that without a fault nobody runs when nobody is there, and nobody is a zombie\n"
+                        f"expected: all sleep\nseen:     {shape(run.server.pid)}")
         return shape(run.server.pid)
     finally:
         run.close()
@@ -275,7 +279,8 @@ def walk(directory, model, fault, normal):
             compare("what it says", expected, run.words())
             return
         if first not in FIRST[behaviour]:
-            raise Wrong(f"what becomes of the first client\nexpected: {' or '.join(FIRST[behaviour])}\nseen:     {first}")
+            raise Wrong("what becomes of the first client\n"
+                        f"expected: {' or '.join(FIRST[behaviour])}\nseen:     {first}")
         if behaviour == "replaced":
             wait_until(lambda: "another one" in run.words())
         if behaviour == "waits" and call == "accept" and run.gap() < 0.9 * PAUSE:
@@ -314,7 +319,8 @@ def main():
             try:
                 normal = whole(directory, model)
             except Wrong as seen:
-                print(f"{model}: {seen}")
+                print(f"{model}, before any fault\nwhat:     {seen}\n"
+                      f"look at:  make test-beyond MODEL={model} STEP=conform")
                 failed += 1
                 continue
             for models, call, name, when, behaviour, message in rows():
