@@ -65,7 +65,7 @@ struct service {
     bool log; /* a line for each request on standard output */
     const char *user; /* who the processes that talk to strangers become, or NULL */
     long page_size; /* of http's answer, in bytes */
-    int64_t pause; /* after each answer; all times are in milliseconds */
+    int64_t pause; /* before each answer; all times are in milliseconds */
     int64_t header_time; /* for a whole request, from its first byte */
     int64_t idle_time; /* for the first byte of a request */
     int64_t write_time; /* for the client to take some of an answer */
