@@ -73,8 +73,7 @@ struct service {
 };
 extern struct service service; /* set once, by main, before anything is served */
 
-/* A signal has asked the server to end: each conversation ends with the request that is under way.
- */
+/* A signal has asked the server to end: each conversation ends with its present request. */
 extern volatile sig_atomic_t ending;
 /* The signals blocked while converse waits, if not the same as else; NULL: the same. ppoll(2). */
 extern const sigset_t *blocked_while_waiting;
@@ -149,8 +148,7 @@ bool conversation_is_idle(const struct conversation *c);
 /* A number that grows by 1 in each millisecond. clock_gettime(2), CLOCK_MONOTONIC. */
 int64_t now_ms(void);
 
-/* ---- What several models need ------------------------------------------------------------------
- */
+/* ---- What several models need -------------------------------------------- */
 
 /* Prints what went wrong, with errno's reason, and ends the program with status 1. */
 _Noreturn void die(const char *what);

@@ -231,7 +231,10 @@ bool master_has_time(void) {
 }
 
 int master_end(void) {
-    while (count > 0 && master_has_time()) (void)master_wait(-1, deadline - now_ms());
+    while (count > 0 && master_has_time()) {
+        int64_t left = deadline - now_ms(); /* less than 0 would be for ever */
+        (void)master_wait(-1, left > 0 ? left : 0);
+    }
     if (count > 0) {
         fprintf(stderr, "serve: %s: %ld %s killed\n",
                 endings > 1 ? "told twice to end" : "the time to end is over", count,

@@ -6,10 +6,11 @@
  * asking again (tcp(7), tcp_retries2), a reader never, as who only listens to silence learns
  * nothing. Two options shorten that, one for each:
  *
- * -u  TCP_USER_TIMEOUT  for who writes: so long may bytes be on the way without a word that they
- * have arrived -k  SO_KEEPALIVE      for who waits: after so much silence the kernel asks, without
- * a byte, whether the other end is there, and again; so many questions without an answer, and it is
- * not
+ * -u  TCP_USER_TIMEOUT, for who writes: how long bytes may be on the way without a word that they
+ *     have arrived
+ *
+ * -k  SO_KEEPALIVE, for who waits: after so much silence the kernel asks, without a byte, whether
+ *     the other end is there, and again; after so many questions without an answer, it is not
  *
  * Try      make unplug
  */

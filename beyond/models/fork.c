@@ -64,8 +64,7 @@ static void last_orders(void) {
 int serve_fork(void) {
     int64_t again_at = 0; /* when to accept again, after a pause */
     if (service.most == 0) service.most = CHILDREN_MOST;
-    /* a client may be gone again between ppoll and accept: then accept would block, for signals,
-     * too
+    /* a client may be gone again between ppoll and accept: then accept would block, deaf to signals
      */
     if (fcntl(service.listener, F_SETFL, O_NONBLOCK) == -1) die("fcntl");
     master_begin();
