@@ -156,6 +156,8 @@ static void drop_taken(struct work *work) {
     memmove(work->bytes, work->bytes + work->taken, work->size);
 }
 
+static void finish_answer(struct conversation *c);
+
 /* Asks the protocol about the bytes that are here. Returns true if there is something to say, or if
  * that was the last request: then it is known what to wait for. */
 static bool ask(struct conversation *c) {
@@ -168,8 +170,8 @@ static bool ask(struct conversation *c) {
     if (answer->complaint) complain_of(c);
     if (service.log && answer->logged > 0) log_request(c);
     if (answer_size(answer) == 0) {
-        drop_taken(work);
-        if (answer->last) c->want = WANT_NOTHING;
+        if (answer->last) finish_answer(c);
+        else drop_taken(work);
         return answer->last;
     }
     if (service.pause > 0) wait_for(c, WANT_PAUSE, service.pause);

@@ -100,7 +100,7 @@ static void say(const struct memory *memory, struct answer *answer) {
  * is about its body: then standard error gets a word. */
 static size_t refuse(struct memory *memory, int status, size_t logged, struct answer *answer) {
     if (memory->stage != STAGE_HEAD) answer->complaint = "a body that is none, or too large";
-    *memory = (struct memory){.status = status, .flags = FLAG_CLOSE};
+    *memory = (struct memory){.status = status, .flags = FLAG_CLOSE | (memory->flags & FLAG_HEAD)};
     say(memory, answer);
     answer->logged = logged;
     return 0;
@@ -350,6 +350,7 @@ static size_t take_head(struct memory *memory, struct text all, bool ended, stru
     if (status == -1 && ended) status = 400;
     if (status == -1 && all.size == REQUEST_SIZE) status = 431;
     if (status == -1) return 0;
+    memory->flags = head.flags;
     if (status != 0) return refuse(memory, status, line.size, answer);
     begin_body(memory, &head, answer);
     answer->logged = line.size;
