@@ -160,6 +160,16 @@ static const struct {
 };
 enum { MANNERS_COUNT = sizeof MANNERS / sizeof MANNERS[0] };
 
+/* Waits, if RUDE_GO names a FIFO, until somebody opens it to write: then what the server is at is
+ * known. */
+static void wait_for_go(void) {
+    const char *path = getenv("RUDE_GO");
+    int fifo = path ? open(path, O_RDONLY) : -1;
+    if (path == NULL) return;
+    if (fifo == -1) die(path);
+    if (close(fifo) == -1) die("close");
+}
+
 /* Returns a socket that is connected to the port or, without blocking, on its way there. */
 static int connect_to(in_port_t port, int flags) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -170,6 +180,7 @@ static int connect_to(in_port_t port, int flags) {
     if (connect(connection, (struct sockaddr *)&address, sizeof address) == -1 &&
         errno != EINPROGRESS)
         die("connect");
+    wait_for_go();
     return connection;
 }
 
