@@ -1,8 +1,10 @@
 /* Who waits for what, and since when: see crowd.h. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* accept4 */
 #include "crowd.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <sys/socket.h>
 
 static void unlink_one(struct conversation *c) {
     c->previous->next = c->next;
@@ -39,8 +41,30 @@ void crowd_keep(struct crowd *crowd, struct conversation *c) {
     append(&crowd->lists[c->want], c);
 }
 
+bool crowd_may_grow(struct crowd *crowd) {
+    if (crowd->again_at != 0 && now_ms() >= crowd->again_at) crowd->again_at = 0;
+    return crowd->again_at == 0 && (service.most == 0 || crowd->size < service.most);
+}
+
+int crowd_accept(struct crowd *crowd, int listener) {
+    while (crowd_may_grow(crowd)) {
+        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd != -1 || errno == EAGAIN || errno == EWOULDBLOCK) return fd;
+        switch (remedy_for(errno)) {
+        case REMEDY_AGAIN: break;
+        case REMEDY_WAIT:
+            complain("accept");
+            crowd->again_at = now_ms() + ACCEPT_PAUSE;
+            break;
+        case REMEDY_NONE: die("accept");
+        }
+    }
+    errno = 0;
+    return -1;
+}
+
 int crowd_patience(const struct crowd *crowd) {
-    int64_t first = INT64_MAX, left;
+    int64_t first = crowd->again_at != 0 ? crowd->again_at : INT64_MAX, left;
     for (int i = 0; i < WANTS; i++) {
         const struct conversation *head = &crowd->lists[i];
         if (head->next != head && head->next->deadline < first) first = head->next->deadline;

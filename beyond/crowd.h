@@ -12,9 +12,19 @@
 struct crowd {
     struct conversation lists[WANTS]; /* the heads of rings */
     long size;
+    int64_t again_at; /* the time when to accept again, after a pause; 0: no pause */
 };
 
 void crowd_begin(struct crowd *crowd);
+
+/* Is there room for one more (service.most), and no pause? Then the listening socket is to be
+ * watched. */
+bool crowd_may_grow(struct crowd *crowd);
+
+/* Accepts one more client. Returns the connection, which does not block, or -1: errno is EAGAIN if
+ * nobody is there, and 0 if nobody may come now. Ends the program when no remedy is known:
+ * accept(2). */
+int crowd_accept(struct crowd *crowd, int listener);
 
 /* Adds a conversation that begins. */
 void crowd_add(struct crowd *crowd, struct conversation *c);
@@ -25,7 +35,8 @@ void crowd_drop(struct crowd *crowd, struct conversation *c);
 /* Puts one into its place again, after it has gone on. */
 void crowd_keep(struct crowd *crowd, struct conversation *c);
 
-/* How long a loop may wait, in milliseconds, until somebody is late; -1: for ever. */
+/* How long a loop may wait, in milliseconds, until somebody is late, or
+ * a pause is over; -1: for ever. */
 int crowd_patience(const struct crowd *crowd);
 
 /* One who is late, or NULL. */

@@ -43,7 +43,6 @@ struct coroutine {
 static struct {
     int epoll;
     bool listens; /* the listener is watched */
-    int64_t again_at; /* the time when it is to be watched again, after a pause; 0: no pause */
     struct crowd crowd;
     struct coroutine *running, *free;
     ucontext_t context; /* where the loop stands, while a coroutine runs */
@@ -153,42 +152,19 @@ static void begin(int fd) {
     resume(one, false);
 }
 
-static bool is_full(void) {
-    return service.most > 0 && loop.crowd.size >= service.most;
-}
-
 static void accept_some(void) {
-    for (int i = 0; i < ACCEPTS_AT_ONCE && !is_full(); i++) {
-        int fd = accept4(service.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd != -1) {
-            begin(fd);
-            continue;
-        }
-        if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-        switch (remedy_for(errno)) {
-        case REMEDY_AGAIN: break;
-        case REMEDY_WAIT:
-            complain("accept");
-            loop.again_at = now_ms() + ACCEPT_PAUSE;
-            return;
-        case REMEDY_NONE: die("accept");
-        }
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        int fd = crowd_accept(&loop.crowd, service.listener);
+        if (fd == -1) return;
+        begin(fd);
     }
 }
 
 static void listen_or_not(void) {
-    bool listens;
-    if (loop.again_at != 0 && now_ms() >= loop.again_at) loop.again_at = 0;
-    listens = !is_full() && loop.again_at == 0;
+    bool listens = crowd_may_grow(&loop.crowd);
     if (listens == loop.listens) return;
     if (!watch(EPOLL_CTL_MOD, service.listener, listens ? EPOLLIN : 0, NULL)) die("epoll_ctl");
     loop.listens = listens;
-}
-
-static int patience(void) {
-    int most = crowd_patience(&loop.crowd);
-    if (loop.again_at != 0 && (most == -1 || most > ACCEPT_PAUSE)) most = ACCEPT_PAUSE;
-    return most;
 }
 
 int serve_coroutine(void) {
@@ -201,7 +177,7 @@ int serve_coroutine(void) {
     loop.listens = true;
     announce();
     for (;;) {
-        int count = epoll_wait(loop.epoll, events, EVENTS_AT_ONCE, patience());
+        int count = epoll_wait(loop.epoll, events, EVENTS_AT_ONCE, crowd_patience(&loop.crowd));
         if (count == -1 && errno != EINTR) die("epoll_wait");
         for (int i = 0; i < count; i++) {
             if (events[i].data.ptr == NULL) accept_some();

@@ -29,7 +29,6 @@ enum {
 struct loop {
     int epoll, listener;
     bool listens; /* the listener is watched */
-    int64_t again_at; /* the time when it is to be watched again, after a pause; 0: no pause */
     struct crowd crowd;
 };
 
@@ -44,9 +43,7 @@ static bool watch(const struct loop *loop, int operation, int fd, uint32_t event
 }
 
 static void listen_or_not(struct loop *loop) {
-    bool full = service.most > 0 && loop->crowd.size >= service.most;
-    if (loop->again_at != 0 && now_ms() >= loop->again_at) loop->again_at = 0;
-    bool listens = loop->listener != -1 && !full && loop->again_at == 0;
+    bool listens = loop->listener != -1 && crowd_may_grow(&loop->crowd);
     if (listens == loop->listens) return;
     if (!watch(loop, EPOLL_CTL_MOD, loop->listener, listens ? EPOLLIN : 0, NULL)) die("epoll_ctl");
     loop->listens = listens;
@@ -98,21 +95,9 @@ static void begin(struct loop *loop, int fd) {
 /* Returns true when there is nobody left to accept. */
 static bool accept_some(struct loop *loop) {
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-        if (service.most > 0 && loop->crowd.size >= service.most) return false;
-        int fd = accept4(loop->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd != -1) {
-            begin(loop, fd);
-            continue;
-        }
-        if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
-        switch (remedy_for(errno)) {
-        case REMEDY_AGAIN: break;
-        case REMEDY_WAIT:
-            complain("accept");
-            loop->again_at = now_ms() + ACCEPT_PAUSE;
-            return false;
-        case REMEDY_NONE: die("accept");
-        }
+        int fd = crowd_accept(&loop->crowd, loop->listener);
+        if (fd == -1) return errno != 0;
+        begin(loop, fd);
     }
     return false;
 }
@@ -127,7 +112,6 @@ static void tend_to_the_late(struct loop *loop) {
 
 static int patience(const struct loop *loop) {
     int most = crowd_patience(&loop->crowd);
-    if (loop->again_at != 0 && (most == -1 || most > ACCEPT_PAUSE)) most = ACCEPT_PAUSE;
     if (ending && (most == -1 || most > LOOK_AGAIN)) most = LOOK_AGAIN;
     return most;
 }

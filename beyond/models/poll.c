@@ -6,7 +6,7 @@
  * Starves  everybody, if an answer needs long calculation; many who are silent slow down the others
  * Next     epoll.c
  */
-#define _GNU_SOURCE /* accept4 */
+#define _POSIX_C_SOURCE 200809L
 #include "../crowd.h"
 
 #include <errno.h>
@@ -24,7 +24,6 @@ struct loop {
     struct pollfd *polled;
     struct conversation **whose;
     nfds_t count, room;
-    int64_t again_at; /* the time when to accept again, after a pause; 0: no pause */
     struct crowd crowd;
 };
 
@@ -95,36 +94,19 @@ static void begin(struct loop *loop, int fd) {
     append(loop, fd, events_for(c), c);
 }
 
-static bool is_full(const struct loop *loop) {
-    return service.most > 0 && loop->crowd.size >= service.most;
-}
-
 static void accept_some(struct loop *loop) {
-    for (int i = 0; i < ACCEPTS_AT_ONCE && !is_full(loop); i++) {
-        int fd = accept4(service.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd != -1) {
-            begin(loop, fd);
-            continue;
-        }
-        if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-        switch (remedy_for(errno)) {
-        case REMEDY_AGAIN: break;
-        case REMEDY_WAIT:
-            complain("accept");
-            loop->again_at = now_ms() + ACCEPT_PAUSE;
-            return;
-        case REMEDY_NONE: die("accept");
-        }
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        int fd = crowd_accept(&loop->crowd, service.listener);
+        if (fd == -1) return;
+        begin(loop, fd);
     }
 }
 
 /* Waits until there is something to do. Returns how many of the array have news. */
 static int wait_for_news(struct loop *loop) {
-    int most = crowd_patience(&loop->crowd), ready;
-    if (loop->again_at != 0 && now_ms() >= loop->again_at) loop->again_at = 0;
-    if (loop->again_at != 0 && (most == -1 || most > ACCEPT_PAUSE)) most = ACCEPT_PAUSE;
-    loop->polled[0].fd = is_full(loop) || loop->again_at != 0 ? -1 : service.listener;
-    ready = poll(loop->polled, loop->count, most);
+    int ready;
+    loop->polled[0].fd = crowd_may_grow(&loop->crowd) ? service.listener : -1;
+    ready = poll(loop->polled, loop->count, crowd_patience(&loop->crowd));
     if (ready == -1 && errno != EINTR) die("poll");
     return ready;
 }
