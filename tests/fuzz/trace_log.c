@@ -7,6 +7,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "fuzz.h"
+#include "written.h"
 
 /* The files that the reader opens: the parts of the input. */
 static char *part[2];
@@ -24,15 +25,6 @@ static FILE *fake_fopen(const char *name) {
 #include "../../tools/trace/read.h"
 
 enum { MESSAGE_SIZE = 512 };
-
-/* Returns the rows as text, which the caller frees. */
-static char *written(const struct rows *rows, size_t *size) {
-    char *text = NULL;
-    FILE *file = open_memstream(&text, size);
-    MUST(file && rows_write(rows, file) == 0);
-    MUST(fclose(file) == 0);
-    return text;
-}
 
 /* Tells whether a field has come back; "-" alone would be an empty one, and is written as a code.
  */

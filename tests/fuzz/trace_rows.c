@@ -10,17 +10,9 @@
 #include "../../tools/trace/rows.h"
 #include "../../tools/trace/text.h"
 #include "fuzz.h"
+#include "written.h"
 
 enum { MESSAGE_SIZE = 1024 };
-
-/* Returns the rows as text, which the caller frees. */
-static char *written(const struct rows *rows, size_t *size) {
-    char *text = NULL;
-    FILE *file = open_memstream(&text, size);
-    MUST(file && rows_write(rows, file) == 0);
-    MUST(fclose(file) == 0);
-    return text;
-}
 
 static int read_rows(const void *text, size_t size, struct rows *rows, char *message) {
     FILE *file = size > 0 ? fmemopen((void *)(uintptr_t)text, size, "r") : fopen("/dev/null", "r");
