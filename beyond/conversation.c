@@ -156,7 +156,17 @@ static void drop_taken(struct work *work) {
     memmove(work->bytes, work->bytes + work->taken, work->size);
 }
 
-static void finish_answer(struct conversation *c);
+/* The last answer is given. What the client has sent beyond its last request, and perhaps still
+ * sends, is read and forgotten for a while: closing a socket with unread bytes resets the
+ * connection, and the reset can overtake the answer. RFC 9112, 9.6. */
+static void take_leave(struct conversation *c) {
+    struct work *work = c->work;
+    bool rejected = work->taken == 0;
+    drop_taken(work);
+    if (!c->ended && (rejected || work->size > 0) && shutdown(c->fd, SHUT_WR) == 0)
+        wait_for(c, WANT_LEAVE, LEAVE_TIME);
+    else c->want = WANT_NOTHING;
+}
 
 /* Asks the protocol about the bytes that are here. Returns true if there is something to say, or if
  * that was the last request: then it is known what to wait for. */
@@ -170,7 +180,7 @@ static bool ask(struct conversation *c) {
     if (answer->complaint) complain_of(c);
     if (service.log && answer->logged > 0) log_request(c);
     if (answer_size(answer) == 0) {
-        if (answer->last) finish_answer(c);
+        if (answer->last) take_leave(c);
         else drop_taken(work);
         return answer->last;
     }
@@ -197,21 +207,15 @@ static void consider(struct conversation *c) {
     }
 }
 
-/* The answer is sent: on to the next request, or to the end. What a client has sent beyond its last
- * request, and perhaps still sends, is read and forgotten for a while: closing a socket with unread
- * bytes resets the connection, and the reset can overtake the answer. RFC 9112, 9.6. */
+/* The answer is sent: on to the next request, or to the end. */
 static void finish_answer(struct conversation *c) {
-    struct work *work = c->work;
-    bool rejected = work->taken == 0;
-    drop_taken(work);
-    if (!work->answer.last) {
-        c->want = WANT_NOTHING; /* not WANT_REST: another request has a time of its own */
-        consider(c);
-    } else if (!c->ended && (rejected || work->size > 0) && shutdown(c->fd, SHUT_WR) == 0) {
-        wait_for(c, WANT_LEAVE, LEAVE_TIME);
-    } else {
-        c->want = WANT_NOTHING;
+    if (c->work->answer.last) {
+        take_leave(c);
+        return;
     }
+    drop_taken(c->work);
+    c->want = WANT_NOTHING; /* not WANT_REST: another request has a time of its own */
+    consider(c);
 }
 
 void conversation_begin(struct conversation *c, int fd) {
