@@ -87,9 +87,11 @@ as_nobody() {
 
 @test "doctor: where nothing is wrong it says so, check by check" {
     # what cannot be other where the tests run at all, and what a clean beginning makes so
-    doctor env --default-signal -- bash signals proc sleeping tree temporary devices
+    doctor env --default-signal -- bash signals sleeping tree temporary devices
     expect "its status" 0 "$status" "$output"
     expect "lines that are not ok" '' "$(grep -v '^ok  ' <<<"$output")" tools/doctor
+    isolated -p '$DOCTOR proc'
+    expect_match "a /proc of its own" '^ok +' "$output" tools/doctor
     isolated 'ip link set lo up && $DOCTOR port loopback queue'
     expect "its status, in a network of its own" 0 "$status" "$output"
     expect_match "the port" 'ok +port 8888 is free' "$output" look_at_port

@@ -375,7 +375,10 @@ static pid_t parse_pid(const char *text) {
     if (*text == '\0' || *end != '\0' || errno != 0 || pid < 1 || pid > 1 << 22)
         refuse("not the number of a process: ", text, HOW);
     (void)snprintf(path, sizeof path, "/proc/%ld", pid);
-    if (access(path, F_OK) == -1) refuse("there is no process ", text, HOW);
+    if (access(path, F_OK) == -1) /* kill(2): EPERM says that it is there */
+        refuse(kill((pid_t)pid, 0) == -1 && errno == ESRCH ? "there is no process "
+                                                           : "/proc (with hidepid) hides process ",
+               text, HOW);
     return (pid_t)pid;
 }
 
