@@ -1,8 +1,10 @@
 /*
  * echo: says what it hears, until it hears "Bye".
  *
- * A stream has no messages: "Bye" may come in three pieces, or at the end of something else. So the
- * beginning of a "Bye" is held back until it is known not to be one.
+ * A stream has no messages: "Bye" may come in three pieces, or at the end of something else. It is
+ * not said, and what was said cannot be taken back: so a "B" or a "By" at the end of what has come
+ * is held back until more comes, or the client's end of file. Who says "B" and waits hears nothing,
+ * and -H seconds later the end of the connection, without the "B".
  */
 #define _GNU_SOURCE /* memmem */
 #include "../serve.h"

@@ -16,7 +16,8 @@
 enum {
     FIELDS_MOST = 100, /* lines of a head, and of a trailer */
     CHUNK_LINE_MOST = 256, /* bytes of a line that begins a chunk */
-    BODY_MOST = 1024 * 1024, /* bytes that a client may send to a page that wants none */
+    BODY_MOST =
+        1024 * 1024, /* bytes of a body, with what stands between its chunks: GET wants none */
     DATE_SIZE = 32
 };
 
@@ -55,7 +56,7 @@ static const char *reason(int status) {
     }
 }
 
-/* The time in HTTP's words, made once a second. RFC 9110, 5.6.7. */
+/* The time in HTTP's words, made once a second by each thread. RFC 9110, 5.6.7. */
 static const char *date(void) {
     static _Thread_local char text[DATE_SIZE];
     static _Thread_local time_t made;
@@ -68,7 +69,8 @@ static const char *date(void) {
     return text;
 }
 
-/* Makes the answer for a request that is whole: the page, or a line about what is wrong. */
+/* Makes the answer that memory->status calls for: the page, or a line about what is wrong; to HEAD
+ * its head alone. */
 static void say(const struct memory *memory, struct answer *answer) {
     const char *name = reason(memory->status);
     bool good = memory->status == 200;
@@ -96,8 +98,8 @@ static void say(const struct memory *memory, struct answer *answer) {
 }
 
 /* Refuses what has come, and all that may come after it: where the next request would begin is not
- * known any more. Returns how much it takes of it: nothing. The log has the request already if this
- * is about its body: then standard error gets a word. */
+ * known any more. Returns how much it takes of it: nothing. If this is about a body, logged is 0,
+ * as the log has the request already: standard error gets a word instead. */
 static size_t refuse(struct memory *memory, int status, size_t logged, struct answer *answer) {
     if (memory->stage != STAGE_HEAD) answer->complaint = "a body that is none, or too large";
     *memory = (struct memory){.status = status, .flags = FLAG_CLOSE | (memory->flags & FLAG_HEAD)};
@@ -159,7 +161,8 @@ static bool next_line(struct text *rest, struct text *line) {
     return true;
 }
 
-/* Takes what is before the next of these characters from *rest, and the character with it. */
+/* Takes what is before the next separator from *rest, and the separator with it; all, if there is
+ * none. */
 static struct text next_part(struct text *rest, char separator) {
     const char *end = memchr(rest->at, separator, rest->size);
     struct text part = {rest->at, end ? (size_t)(end - rest->at) : rest->size};
@@ -169,21 +172,21 @@ static struct text next_part(struct text *rest, char separator) {
     return part;
 }
 
-/* Reads a number of these digits, in this base; false: it is none, or more than most. */
-static bool read_number(struct text text, unsigned base, unsigned long long most,
-                        unsigned long long *number) {
+/* Reads a number in this base. Returns 0, or the status to refuse it with: 400, it is none; 413, it
+ * is more than BODY_MOST. */
+static int read_number(struct text text, unsigned base, unsigned long long *number) {
     *number = 0;
-    if (text.size == 0) return false;
+    if (text.size == 0) return 400;
     for (size_t i = 0; i < text.size; i++) {
         char c = text.at[i];
         unsigned digit = is_digit(c)            ? (unsigned)(c - '0')
                          : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
                          : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
-                                                : 16;
-        if (digit >= base || *number > (most - digit) / base) return false;
-        *number = *number * base + digit;
+                                                : base;
+        if (digit >= base) return 400;
+        if (*number <= BODY_MOST) *number = *number * base + digit; /* else it is enough */
     }
-    return true;
+    return *number > BODY_MOST ? 413 : 0;
 }
 
 /* ---- The head of a request ----------------------------------------------- */
@@ -192,7 +195,7 @@ struct head {
     bool http10, has_host, has_length, chunked, expects;
     unsigned long long length;
     unsigned flags;
-    int status; /* what it will be answered with; 0: the greeting, so far */
+    int status; /* what it will be answered with when it is whole */
 };
 
 static bool is_known_method(struct text method) {
@@ -203,27 +206,44 @@ static bool is_known_method(struct text method) {
     return false;
 }
 
+/* All of it is visible ASCII, and none of these. */
+static bool is_visible(struct text text, const char *except) {
+    for (size_t i = 0; i < text.size; i++)
+        if (text.at[i] <= ' ' || text.at[i] > '~' || is_one_of(text.at[i], except)) return false;
+    return true;
+}
+
+/* What would end a host, begin another, or put a name before it: RFC 9112, 3.2. */
+static const char NO_HOST[] = "/\\?#@,";
+
+/* "/path", or "http://host/path"; and two methods have targets of their own: RFC 9112, 3.2. */
+static bool is_target(struct text method, struct text target) {
+    static const char SCHEME[] = "http://";
+    size_t scheme = strlen(SCHEME);
+    if (target.size == 0 || !is_visible(target, "#")) return false;
+    if (target.at[0] == '/') return true;
+    if (target.size >= scheme && strncasecmp(target.at, SCHEME, scheme) == 0) {
+        struct text rest = {target.at + scheme, target.size - scheme};
+        struct text before_path = next_part(&rest, '/'), host = next_part(&before_path, '?');
+        return host.size > 0 && is_visible(host, NO_HOST);
+    }
+    return is_exactly(method, "CONNECT") ||
+           (is_exactly(method, "OPTIONS") && is_exactly(target, "*"));
+}
+
 /* RFC 9112, 3: method, target, version, one space between. Returns 0, or the status to refuse it
  * with. */
 static int read_request_line(struct head *head, struct text line) {
     struct text method = next_part(&line, ' '), target = next_part(&line, ' '), version = line;
-    if (!is_token(method) || target.size == 0) return 400;
-    for (size_t i = 0; i < target.size; i++)
-        if (target.at[i] <= ' ' || target.at[i] > '~') return 400;
-    if (version.size != 8 || memcmp(version.at, "HTTP/", 5) != 0 || !is_digit(version.at[5]) ||
-        version.at[6] != '.' || !is_digit(version.at[7]))
+    if (!is_token(method) || version.size != 8 || memcmp(version.at, "HTTP/", 5) != 0 ||
+        !is_digit(version.at[5]) || version.at[6] != '.' || !is_digit(version.at[7]))
         return 400;
     if (version.at[5] != '1') return 505;
+    if (!is_target(method, target)) return 400;
     head->http10 = version.at[7] == '0';
-    if (is_exactly(method, "HEAD")) head->flags |= FLAG_HEAD;
-    if (!is_known_method(method)) {
-        head->status = 501;
-    } else if (!is_exactly(method, "GET") && !is_exactly(method, "HEAD")) {
-        head->status = 405;
-    } else if (target.at[0] != '/' &&
-               (target.size < 8 || strncasecmp(target.at, "http://", 7) != 0)) {
-        return 400;
-    }
+    head->status = is_exactly(method, "GET") || is_exactly(method, "HEAD") ? 200
+                   : is_known_method(method)                               ? 405
+                                                                           : 501;
     return 0;
 }
 
@@ -237,14 +257,9 @@ static int read_transfer_encoding(struct head *head, struct text value) {
 }
 
 static int read_content_length(struct head *head, struct text value) {
-    unsigned long long length;
-    for (size_t i = 0; i < value.size; i++)
-        if (!is_digit(value.at[i])) return 400;
-    if (value.size == 0 || head->has_length) return 400;
-    if (!read_number(value, 10, BODY_MOST, &length)) return 413;
+    if (head->has_length) return 400;
     head->has_length = true;
-    head->length = length;
-    return 0;
+    return read_number(value, 10, &head->length);
 }
 
 static void read_connection(struct head *head, struct text value) {
@@ -276,10 +291,8 @@ static int read_field(struct head *head, struct text line) {
     struct text name, value;
     if (!split_field(line, &name, &value)) return 400;
     if (is_word(name, "Host")) {
-        if (head->has_host) return 400;
+        if (head->has_host || !is_visible(value, NO_HOST)) return 400;
         head->has_host = true;
-        for (size_t i = 0; i < value.size; i++)
-            if (is_one_of(value.at[i], " \t/\\?#@,")) return 400;
     }
     if (is_word(name, "Content-Length")) return read_content_length(head, value);
     if (is_word(name, "Transfer-Encoding")) return read_transfer_encoding(head, value);
@@ -317,9 +330,10 @@ static bool begins_badly(struct text text) {
 /* Notes what has to be remembered for the body; the answer comes after it, or at once if there is
  * none. */
 static void begin_body(struct memory *memory, const struct head *head, struct answer *answer) {
-    *memory = (struct memory){.status = head->status ? head->status : 200, .flags = head->flags};
-    if (head->http10 && !(head->flags & FLAG_KEEP)) memory->flags |= FLAG_CLOSE;
+    memory->status = head->status;
+    memory->flags |= head->flags;
     if (!head->http10) memory->flags &= ~(unsigned)FLAG_KEEP;
+    else if (!(memory->flags & FLAG_KEEP)) memory->flags |= FLAG_CLOSE;
     answer->status = memory->status;
     if (!head->chunked && head->length == 0) {
         say(memory, answer);
@@ -336,24 +350,29 @@ static void begin_body(struct memory *memory, const struct head *head, struct an
 static size_t take_head(struct memory *memory, struct text all, bool ended, struct answer *answer) {
     struct text rest = all, line;
     struct head head = {.status = 0};
+    size_t logged;
     int status;
+    *memory = (struct memory){.stage = STAGE_HEAD};
     /* an empty line before the request is forgiven, once: RFC 9112, 2.2 */
     if (rest.at[0] == '\n' || (rest.size > 1 && rest.at[0] == '\r' && rest.at[1] == '\n'))
         (void)next_line(&rest, &line);
     if (rest.size == 1 && rest.at[0] == '\r' && rest.at == all.at && !ended) return 0;
+    /* looked at before anything can be refused: a refusal of HEAD has no body, either. RFC 9110,
+     * 9.3.2 */
+    if (rest.size >= 5 && memcmp(rest.at, "HEAD ", 5) == 0) memory->flags = FLAG_HEAD;
     if (!next_line(&rest, &line)) {
-        if (begins_badly(rest) || ended) return refuse(memory, 400, rest.size, answer);
-        return all.size == REQUEST_SIZE ? refuse(memory, 414, rest.size, answer) : 0;
+        if (begins_badly(rest) || ended) return refuse(memory, 400, all.size, answer);
+        return all.size == REQUEST_SIZE ? refuse(memory, 414, all.size, answer) : 0;
     }
     status = read_request_line(&head, line);
     if (status == 0) status = read_fields(&head, &rest);
     if (status == -1 && ended) status = 400;
     if (status == -1 && all.size == REQUEST_SIZE) status = 431;
     if (status == -1) return 0;
-    memory->flags = head.flags;
-    if (status != 0) return refuse(memory, status, line.size, answer);
+    logged = (size_t)(line.at - all.at) + line.size; /* with the empty line, if there is one */
+    if (status != 0) return refuse(memory, status, logged, answer);
     begin_body(memory, &head, answer);
-    answer->logged = line.size;
+    answer->logged = logged;
     return (size_t)(rest.at - all.at);
 }
 
@@ -365,16 +384,22 @@ static size_t end_body(struct memory *memory, size_t taken, struct answer *answe
     return taken;
 }
 
-static size_t take_bytes(struct memory *memory, size_t size) {
+/* The bytes of a body, or of a chunk. */
+static size_t take_bytes(struct memory *memory, size_t size, struct answer *answer) {
     size_t taken = memory->left < size ? (size_t)memory->left : size;
     memory->left -= taken;
+    if (memory->left > 0) return taken;
+    if (memory->stage == STAGE_BODY) return end_body(memory, taken, answer);
+    memory->stage = STAGE_CHUNK_END;
     return taken;
 }
 
-/* The lines between chunks: RFC 9112, 7.1. A proxy may take LF for nothing here, where a head may
- * have it for a line's end: CR LF alone is one. */
+/* The lines between chunks: RFC 9112, 7.1. In a head LF alone ends a line, too; here it does not,
+ * as a proxy may read past it. A chunk's size may have blanks behind it, and an extension after
+ * ";". */
 static size_t take_line(struct memory *memory, struct text all, struct answer *answer) {
     struct text rest = all, line = all, name, value;
+    int status;
     bool whole = next_line(&rest, &line);
     if (line.size >= CHUNK_LINE_MOST && memory->stage != STAGE_TRAILER)
         return refuse(memory, 400, 0, answer);
@@ -383,9 +408,9 @@ static size_t take_line(struct memory *memory, struct text all, struct answer *a
     if (line.size + 2 != taken || has_controls(line)) return refuse(memory, 400, 0, answer);
     switch (memory->stage) {
     case STAGE_CHUNK_LINE:
-        if (is_one_of(line.at[0], " \t") ||
-            !read_number(trim(next_part(&line, ';')), 16, BODY_MOST, &memory->left))
-            return refuse(memory, 400, 0, answer);
+        if (is_one_of(line.at[0], " \t")) return refuse(memory, 400, 0, answer);
+        status = read_number(trim(next_part(&line, ';')), 16, &memory->left);
+        if (status != 0) return refuse(memory, status, 0, answer);
         memory->total += memory->left + taken;
         if (memory->total > BODY_MOST) return refuse(memory, 413, 0, answer);
         memory->stage = memory->left > 0 ? STAGE_CHUNK : STAGE_TRAILER;
@@ -405,16 +430,10 @@ static size_t take_line(struct memory *memory, struct text all, struct answer *a
 static size_t take(struct memory *memory, const char *bytes, size_t size, bool ended,
                    struct answer *answer) {
     struct text all = {bytes, size};
-    size_t taken;
     switch (memory->stage) {
     case STAGE_HEAD: return take_head(memory, all, ended, answer);
     case STAGE_BODY:
-        taken = take_bytes(memory, size);
-        return memory->left == 0 ? end_body(memory, taken, answer) : taken;
-    case STAGE_CHUNK:
-        taken = take_bytes(memory, size);
-        if (memory->left == 0) memory->stage = STAGE_CHUNK_END;
-        return taken;
+    case STAGE_CHUNK: return take_bytes(memory, size, answer);
     default: return take_line(memory, all, answer);
     }
 }
@@ -424,6 +443,8 @@ const struct protocol protocol_http = {
     .about = "greets, with HTTP/1.1",
     .prepare = prepare,
     .take = take,
+    /* Constants, which their senders know nothing of: so they have no Date, as RFC 9110, 6.6.1 asks
+     * of a 408 (a 503 may go without). All other answers have it. */
     .late = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     .busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
             "Connection: close\r\n\r\n",

@@ -615,6 +615,20 @@ def bad_request_lines(lab):
 
 
 @check("http", "refusals")
+def targets(lab):
+    """A target with a fragment, or an absolute one whose host is missing or none, is answered with 400, whatever the method"""
+    expect_refusals(lab, 400, "is_target in http.c: RFC 9112, 3.2", [
+        method + b" " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n" for method in (b"GET", b"POST", b"BREW") for target in (
+            b"/#a", b"/a?b#", b"#", b"http://", b"http:///a", b"HTTP://?a", b"http://a@b/", b"http://a,b/", b"http://a\\b/",
+            b"http://a#/", b"http:/a", b"https://a/", b"a")])
+    with lab.client() as client:
+        for method, target, status in ((b"GET", b"http://x", 200), (b"GET", b"http://x:80?a", 200), (b"GET", b"HTTP://x/@,", 200),
+                                       (b"GET", b"/?http:///", 200), (b"OPTIONS", b"*", 405), (b"CONNECT", b"x:80", 405)):
+            client.say(method + b" " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+            expect((target, status), (target, Answer(client).status), "is_target in http.c: RFC 9112, 3.2")
+
+
+@check("http", "refusals")
 def rubbish(lab):
     """Rubbish is answered with 400 at once: no line end is waited for"""
     for bytes_ in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(32)), b"\x00", b"\x1b[2J\x1b]0;you\x07",
@@ -640,7 +654,8 @@ def hosts(lab):
     expect_refusals(lab, 400, "Host in read_fields and read_field: RFC 9112, 3.2", [
         b"GET / HTTP/1.1\r\n" + fields + b"\r\n" for fields in (
             b"", b"A: b\r\n", b"Host: a\r\nHost: a\r\n", b"Host: a\r\nhost: b\r\n", b"Host: a b\r\n",
-            b"Host: a/b\r\n", b"Host: a@b\r\n", b"Host: a, b\r\n", b"Host: a?b\r\n", b"Host: a#b\r\n")]
+            b"Host: a/b\r\n", b"Host: a@b\r\n", b"Host: a, b\r\n", b"Host: a?b\r\n", b"Host: a#b\r\n",
+            b"Host: \xc3\xa4\r\n")]
         + [HTTP10 + b"Host: a\r\nHost: b\r\n\r\n"])
 
 
@@ -685,8 +700,8 @@ def chunks(lab):
             b"+5\r\nhello\r\n0\r\n\r\n", b"-5\r\nhello\r\n0\r\n\r\n", b"0x5\r\nhello\r\n0\r\n\r\n",
             b"5h\r\nhello\r\n0\r\n\r\n", b"\r\nhello\r\n", b"g\r\n", b"5 5\r\nhello\r\n0\r\n\r\n",
             b";a=b\r\nhello\r\n", b"5\r\nhelloX\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n",
-            b"5\r\nhello\rX0\r\n\r\n", b"FFFFFFFFFFFFFFFFF\r\n", b"10000000000000005\r\nhello\r\n", b"5\r\r\nhello",
-            b"\x00\r\n", b"5;" + b"a" * 500 + b"\r\nhello\r\n0\r\n\r\n")])
+            b"5\r\nhello\rX0\r\n\r\n", b"5\r\r\nhello", b"10000000000000000g\r\n", b"5\x0b\r\nhello\r\n",
+            b"\x00\r\n", b"5;a=\x7f\r\nhello\r\n", b"5;a=\x1b[2J\r\nhello\r\n", b"5;" + b"a" * 500 + b"\r\nhello\r\n0\r\n\r\n")])
 
 
 @check("http", "refusals")
@@ -715,7 +730,8 @@ def too_large(lab):
     expect_refusals(lab, 413, "BODY_MOST in http.c", [
         with_fields(b"Content-Length: 1048577"), with_fields(b"Content-Length: 99999999999999999999999999"),
         with_fields(b"Content-Length: 18446744073709551617"),
-        chunked((b"FFFF\r\n" + b"x" * 0xffff + b"\r\n") * 17)])
+        chunked((b"FFFF\r\n" + b"x" * 0xffff + b"\r\n") * 17),
+        *[chunked(size + b"\r\n") for size in (b"100000", b"100001", b"FFFFFFFFFFFFFFFFF", b"10000000000000005 ;a")]])
     with lab.client() as client:  # 100 fields, with Host, are not too many
         client.say(with_fields(*[b"A: b"] * 99, method=b"GET") + REQUEST)
         expect_greeting(client)
@@ -737,7 +753,8 @@ def framed_after_a_body(lab):
               lambda **more: with_fields(b"Content-Length: 0", **more),
               lambda **more: with_fields(b"content-length:00040", body=REQUEST, **more),
               lambda **more: with_fields(b"Transfer-Encoding: Chunked",
-                                         body=b"28\r\n" + REQUEST + b"\r\n00a ; x=\"y\"\r\n0123456789\r\n000\r\nA: b\r\n\r\n",
+                                         body=b"28\r\n" + REQUEST + b"\r\n00a ;\tx=\"y\"\r\n0123456789\r\n"
+                                              b"1 \t\r\n-\r\n000\r\nA: b\r\n\r\n",
                                          **more),
               lambda **more: with_fields(b"Content-Length: 100000", body=b"\r\n" * 50000, **more)]
     expect(40, len(REQUEST), "this check")
@@ -802,6 +819,27 @@ def head_is_get_without_body(lab):
         get, head = expect_greeting(client), expect_greeting(client, to_head=True)
         expect(sorted(get.fields), sorted(head.fields), "say in http.c")
         expect_greeting(client)
+
+
+@check("http", "manners")
+def refused_head_has_no_body(lab):
+    """HEAD has no body when it is refused, either; what is refused behind a HEAD has one, if it is no HEAD itself"""
+    look = "FLAG_HEAD in take_head: RFC 9110, 9.3.2"
+    for request, status in ((b"HEAD / HTTP/1.1\r\n\r\n", 400), (b"HEAD / HTTP/2.0\r\n\r\n", 505),
+                            (b"HEAD /a b HTTP/1.1\r\n", 400), (b"\r\nHEAD /" + b"a" * 9000, 414),
+                            (with_fields(b"Expect: 200-ok", method=b"HEAD"), 417),
+                            (with_fields(b"Content-Length: 1048577", method=b"HEAD"), 413),
+                            (with_fields(b"Transfer-Encoding: chunked", method=b"HEAD", body=b"g\r\n"), 400)):
+        with lab.client() as client:
+            client.say_beside(request)
+            expect(status, Answer(client, to_head=True).status, look)
+            client.expect_end(look)
+    for bad, status in ((b"(", 400), (b"A" * 9000, 414), (b"GET / HTTP/2.0\r\n\r\n", 505)):
+        with lab.client() as client:
+            client.say(HEAD)
+            expect_greeting(client, to_head=True)
+            client.say_beside(bad)
+            expect_refusal(client, status, look)
 
 
 def clock():
@@ -872,17 +910,18 @@ def logged(lab):
     """The log has a line for each request, and nothing in it can drive a terminal or end a quotation"""
     server = lab.start("-l")
     with Client(server) as client:
-        client.say(b"GET /a\"b\\c HTTP/1.1\r\nHost: x\r\n\r\n")
-        expect_greeting(client)
+        for begin in (b"", b"\r\n"):
+            client.say(begin + b"GET /a\"b\\c HTTP/1.1\r\nHost: x\r\n\r\n")
+            expect_greeting(client)
     for bad in (b"GET /\x1b[2J\x07\xff HTTP/1.1\r\n\r\n", b"\x1b]0;you\x07\r\n", b"\x00\n", b"A" * 9000):
         with Client(server) as client:
             client.say_beside(bad)
             Answer(client)
             client.expect_end()
     if lab.model != "inetd":  # its standard output is the connection
-        wait_until(lambda: server.output().count(b"\n") >= 6, "a line for each of five requests in the log", "-l, log_request")
+        wait_until(lambda: server.output().count(b"\n") >= 7, "a line for each of six requests in the log", "-l, log_request")
         for wanted in (rb'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /a\\"b\\\\c HTTP/1.1" 200 14\n',
-                       rb'"GET /\\x1b\[2J\\x07\\xff HTTP/1.1" 400 \d+\n', rb'"A{500,1000}" 414 \d+\n'):
+                       rb'"\\r\\nGET /a\\"b\\\\c HTTP/1.1" 200 14\n', rb'"GET /\\x1b\[2J\\x07\\xff HTTP/1.1" 400 \d+\n', rb'"A{500,1000}" 414 \d+\n'):
             if not re.search(wanted, server.output()):
                 fail(wanted, server.output(), "log_request, escape in conversation.c")
     raw = set(server.output() + server.complaints()) - set(range(32, 127)) - {10}
@@ -1235,6 +1274,17 @@ def echo_after_bye(lab):
         with lab.client() as client:
             client.say_beside(b"hello" + b"Bye" + rest)
             expect(b"hello", client.hear_all(), "take in echo.c, WANT_LEAVE in conversation.c")
+
+
+@check("echo", "pieces")
+def echo_after_bye_alone(lab):
+    """Nor does it when there is nothing to say before the Bye: the connection ends, and is not reset"""
+    for begin in (b"hello", b"hello By"):
+        with lab.client() as client:
+            client.say(begin)
+            expect(b"hello", client.hear(5), "take in echo.c")
+            client.say(b"Bye"[len(begin[6:]):] + b"x" * 32768)  # more than one read takes: closed now, it would be a reset
+            expect(begin[5:6], client.hear_all(), "ask in conversation.c: take_leave, though there is no answer")
 
 
 @check("echo", "pieces")
