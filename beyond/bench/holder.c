@@ -3,13 +3,14 @@
  * until its standard input ends.
  *
  * Prints   "holding N" when all are there, and "lost N" at its end: so many the server has closed
- * From     127.0.0.2 and on, 5,000 from each: one address does not have ports for more than 28,000
+ * From     127.0.0.2 and on, 5,000 from each: one address has some 28,000 ports to call from
  */
 #define _GNU_SOURCE /* IP_BIND_ADDRESS_NO_PORT */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,30 +19,46 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { AN_ADDRESS_HAS = 5000, SPARE_DESCRIPTORS = 10, PATIENCE = 10, ANSWER_SIZE = 4096 };
+enum {
+    AN_ADDRESS_HAS = 5000,
+    SPARE_DESCRIPTORS = 10, /* standard input, output and error, and what a library may open */
+    PATIENCE = 10, /* seconds */
+    ANSWER_SIZE = 4096,
+    SHOWN_MOST = 40 /* bytes of an answer that is no greeting */
+};
 static const char USAGE[] = "usage: holder -p PORT [-n CONNECTIONS]\n";
 static const char REQUEST[] = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 static const char GREETING[] = "Hello, World!\n"; /* how each answer ends */
 
-/* Ends the program with status 1: which connection, what failed, and its reason, errno. */
+/* Ends the program with status 1: which connection (0: none), what failed, and why: errno. */
 static _Noreturn void die(long number, const char *call) {
     fprintf(stderr, "holder: connection %ld: %s: %s\n", number, call, strerror(errno));
     exit(EXIT_FAILURE);
 }
 
-/* Reads up to the greeting, which is the end of an answer with a length. */
+static bool ends_with_greeting(const char *answer, size_t size) {
+    size_t end = strlen(GREETING);
+    return size >= end && memcmp(answer + size - end, GREETING, end) == 0;
+}
+
+/* Reads up to the greeting, which is the end of an answer with a length. Whoever hears another
+ * answer is told how it begins, by its first printable bytes: the rest could drive a terminal. */
 static void hear(int fd, long number) {
+    static const char GOOD[] = "HTTP/1.1 200 ";
     char answer[ANSWER_SIZE];
-    size_t size = 0, end = strlen(GREETING);
-    do {
+    size_t size = 0, shown = 0;
+    while (size < sizeof answer && !ends_with_greeting(answer, size)) {
         ssize_t came = recv(fd, answer + size, sizeof answer - size, 0);
-        if (came == 0) errno = ECONNRESET;
-        if (came <= 0) die(number, "recv");
+        if (came == -1 && errno == EAGAIN) errno = ETIMEDOUT; /* PATIENCE is over: socket(7) */
+        if (came == -1) die(number, "recv");
+        if (came == 0) break;
         size += (size_t)came;
-    } while (size < sizeof answer &&
-             (size < end || memcmp(answer + size - end, GREETING, end) != 0));
-    if (strncmp(answer, "HTTP/1.1 200 ", 13) == 0 && size < sizeof answer) return;
-    fprintf(stderr, "holder: connection %ld: not greeted: \"%.40s\"\n", number, answer);
+    }
+    if (ends_with_greeting(answer, size) && memcmp(answer, GOOD, strlen(GOOD)) == 0) return;
+    while (shown < size && shown < SHOWN_MOST && answer[shown] >= ' ' && answer[shown] <= '~')
+        shown++;
+    fprintf(stderr, "holder: connection %ld: not greeted, but told: \"%.*s\"\n", number, (int)shown,
+            answer);
     exit(EXIT_FAILURE);
 }
 
@@ -65,11 +82,13 @@ static int connect_from(in_addr_t source, in_port_t port, long number) {
     return fd;
 }
 
-/* Returns text as a number from 1 to most, or ends with status 2. */
+/* Returns text, which is to be digits alone, as a number from 1 to most; or ends with status 2. */
 static long number(const char *text, long most) {
     char *end;
-    long value = strtol(text, &end, 10);
-    if (end != text && *end == '\0' && value >= 1 && value <= most) return value;
+    long value =
+        strtol(text, &end, 10); /* too large for a long: LONG_MAX, which is too large here */
+    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && value >= 1 && value <= most)
+        return value;
     fprintf(stderr, "holder: '%s' is not a number from 1 to %ld\n%s", text, most, USAGE);
     exit(2);
 }

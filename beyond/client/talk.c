@@ -20,7 +20,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MESSAGES = 10, TEXT_SIZE = 128, PATIENCE = 10 /* seconds */, CLIENTS_MOST = 10000 };
+enum {
+    MESSAGES = 10,
+    TEXT_SIZE = 128,
+    PATIENCE = 10 /* seconds: see reason */,
+    CLIENTS_MOST = 10000
+};
 
 static const char USAGE[] = "usage: talk echo|zen [-a HOST] [-p PORT] [-n CLIENTS]; talk -h\n";
 static const char HELP[] =
@@ -54,8 +59,14 @@ static void tell(const char *what, const char *text) {
     if (clients == 1) printf("%s: %s\n", what, text);
 }
 
-/* Connects to one address; returns the socket, or -1 with errno. A server that says nothing for
- * PATIENCE seconds is given up: SO_RCVTIMEO in socket(7). */
+/* Why a call has failed. When PATIENCE is over the kernel says EAGAIN, and of connect EINPROGRESS,
+ * whose words would tell a reader something else: SO_RCVTIMEO in socket(7). */
+static const char *reason(int error) {
+    return error == EAGAIN || error == EINPROGRESS ? "nothing for 10 seconds" : strerror(error);
+}
+
+/* Connects to one address; returns the socket, or -1 with errno. A server that for PATIENCE seconds
+ * does not take the connection, says nothing, or takes nothing is given up. */
 static int try_address(const struct addrinfo *address) {
     struct timeval patience = {.tv_sec = PATIENCE};
     int server = socket(address->ai_family, address->ai_socktype, address->ai_protocol), error;
@@ -75,7 +86,7 @@ static int connect_to_host(void) {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *addresses;
     int server = -1, result = getaddrinfo(host, port, &hints, &addresses);
     if (result != 0) {
-        complain(host, gai_strerror(result));
+        complain(host, result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
         return -1;
     }
     for (struct addrinfo *a = addresses; a != NULL && server == -1; a = a->ai_next) {
@@ -84,7 +95,7 @@ static int connect_to_host(void) {
         server = try_address(a);
         if (server != -1) tell("connected to", name);
         else if (a->ai_next != NULL) tell("no connection, so the next address is tried", name);
-        else complain(name, strerror(errno));
+        else complain(name, reason(errno));
     }
     freeaddrinfo(addresses);
     return server;
@@ -95,13 +106,21 @@ static bool say(int server, const char *text) {
     while (sent < size) {
         ssize_t count = send(server, text + sent, size - sent, MSG_NOSIGNAL);
         if (count == -1 && errno == EINTR) continue;
-        if (count == -1) return complain("send", strerror(errno));
+        if (count == -1) return complain("send", reason(errno));
         sent += (size_t)count;
     }
     return true;
 }
 
-/* Hears so many bytes as the text has, and compares: TCP may bring them in any pieces. With an
+/* Makes size bytes a text that cannot drive a terminal: what is not printable ASCII becomes a
+ * question mark. */
+static void make_text(char *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i] < ' ' || bytes[i] > '~') bytes[i] = '?';
+    bytes[size] = '\0';
+}
+
+/* Hears as many bytes as the text has, and compares: TCP may bring them in any pieces. With an
  * empty text: hears the end of file. */
 static bool hear(int server, const char *expected) {
     char heard[TEXT_SIZE + 1];
@@ -109,17 +128,15 @@ static bool hear(int server, const char *expected) {
     while (came < size || size == 0) {
         ssize_t count = recv(server, heard + came, size == 0 ? TEXT_SIZE : size - came, 0);
         if (count == -1 && errno == EINTR) continue;
-        if (count == -1)
-            return complain(size == 0 ? "no end of file" : "no answer",
-                            errno == EAGAIN ? "nothing for 10 seconds" : strerror(errno));
+        if (count == -1) return complain(size == 0 ? "no end of file" : "no answer", reason(errno));
         if (count == 0 && size == 0) return true;
         if (count == 0)
             return complain("the server has ended the conversation, instead of", expected);
         came += (size_t)count;
         if (size == 0) break;
     }
-    heard[came] = '\0';
     if (size > 0 && memcmp(heard, expected, size) == 0) return true;
+    make_text(heard, came);
     complain("expected", size > 0 ? expected : "the end of file");
     return complain("heard", heard);
 }
@@ -181,13 +198,15 @@ static long run_all(bool (*talk)(int server)) {
     return good;
 }
 
-static long read_number(const char *what, const char *text, long least, long most) {
+/* Returns text, which is to be digits alone, as a number from 1 to most; or ends with status 2. */
+static long read_number(const char *what, const char *text, long most) {
     char *end;
     errno = 0;
-    long value = strtol(text, &end, 10);
-    if (errno == 0 && end != text && *end == '\0' && value >= least && value <= most) return value;
-    fprintf(stderr, "talk: %s '%s' is not a number from %ld to %ld\n%s", what, text, least, most,
-            USAGE);
+    long value = strtol(text, &end, 10); /* which would take a blank or a sign before them, too */
+    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && value >= 1 &&
+        value <= most)
+        return value;
+    fprintf(stderr, "talk: %s '%s' is not a number from 1 to %ld\n%s", what, text, most, USAGE);
     exit(2);
 }
 
@@ -207,10 +226,10 @@ int main(int argc, char *argv[]) {
         switch (option) {
         case 'a': host = optarg; break;
         case 'p':
-            (void)read_number("port", optarg, 1, 65535);
+            (void)read_number("port", optarg, 65535);
             port = optarg;
             break;
-        case 'n': clients = read_number("number of clients", optarg, 1, CLIENTS_MOST); break;
+        case 'n': clients = read_number("number of clients", optarg, CLIENTS_MOST); break;
         case 'e': causes_error = true; break;
         case 'h': return printf("%s%s", USAGE, HELP) < 0 || fflush(stdout) == EOF;
         default: fputs(USAGE, stderr); return 2;
@@ -224,7 +243,7 @@ int main(int argc, char *argv[]) {
         perror("talk: sigaction");
         return EXIT_FAILURE;
     }
-    if (setvbuf(stdout, NULL, _IOLBF, 0) != 0) { /* in the order of what goes wrong */
+    if (setvbuf(stdout, NULL, _IOLBF, 0) != 0) { /* so that complaints come in their place */
         perror("talk: setvbuf");
         return EXIT_FAILURE;
     }

@@ -208,6 +208,22 @@ groups_of() {
     expect_soon "all of them are lost" "$LAB_DIR/held" grep -q '^lost 300$' "$LAB_DIR/held"
     run "$TOOLS/holder" -p 1 -n 1
     expect "with nobody at the port" "1 holder: connection 1: connect: Connection refused" "$status $output" beyond/bench/holder.c
-    run "$TOOLS/holder"
-    expect "without a port" 2 "$status" "$output"
+    background "$PYTHON" -u -c '
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1])
+while True:
+    connection, _ = listener.accept()
+    connection.recv(1000)
+    connection.sendall(b"\x1b[2J")
+    connection.close()
+'
+    expect_soon "the fake server says its port" "$BACKGROUND_OUT" grep -q . "$BACKGROUND_OUT"
+    run "$TOOLS/holder" -p "$(<"$BACKGROUND_OUT")" -n 1
+    expect "of an answer that would drive a terminal" '1 holder: connection 1: not greeted, but told: ""' "$status $output" "hear in holder.c"
+    for words in '' '-p 12abc' '-p +12' '-p 65536' '-p 1 -n 99999999999999999999'; do
+        # shellcheck disable=SC2086 # a word each
+        run "$TOOLS/holder" $words
+        expect "the status of holder $words" 2 "$status" "$output"
+    done
 }

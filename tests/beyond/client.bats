@@ -86,14 +86,29 @@ while True:
     run "$TALK" echo -p "$PORT"
     expect "its exit status and last lines" "1 talk: client 1: expected: message 1 of client 1 talk: client 1: heard: Message 1 of client 1" \
         "$status ${lines[-2]} ${lines[-1]}" "hear in talk.c"
+    fake_server $'\e[2Jmessage 1 of a client \a\u00e4'
+    run "$TALK" echo -p "$PORT"
+    expect_match "its last line, in which nothing can drive a terminal" '^talk: client 1: heard: \?\[2Jmessage 1 of a cl$' "${lines[-1]}" \
+        "make_text in talk.c"
     fake_server ""
     run "$TALK" zen -p "$PORT"
     expect "its exit status" 1 "$status" "$output"
     expect_match "its last line" '^talk: client 1: the server has ended the conversation, instead of: [a-z]+\.$' "${lines[-1]}" "hear in talk.c"
 }
 
+@test "talk: whose time is up is told so, and not that a resource is busy or an operation in progress" {
+    needs strace
+    serve_by epoll echo
+    for fault in connect:error=EINPROGRESS recvfrom:error=EAGAIN sendto:error=EAGAIN; do # as the kernel does after 10 seconds
+        run strace -qq -o /dev/null -e trace="${fault%%:*}" -e inject="$fault" "$TALK" echo -p "$PORT"
+        expect "its exit status" 1 "$status" "$output"
+        expect_match "its last line" '^talk: client 1: .*: nothing for 10 seconds$' "${lines[-1]}" "reason in talk.c"
+    done
+}
+
 @test "talk: what it does not understand is one line, the usage, and status 2" {
-    for words in '' 'both' 'echo zen' 'echo -p 0' 'echo -p x' 'echo -n 0' 'echo -n 10001' 'echo --cause-error' 'echo -x'; do
+    for words in '' 'both' 'echo zen' 'echo -p 0' 'echo -p x' 'echo -p 65536' 'echo -p 12abc' 'echo -p +12' 'echo -n 0' 'echo -n 10001' \
+        'echo -n 1x' 'echo -n 99999999999999999999' 'echo --cause-error' 'echo -x'; do
         # shellcheck disable=SC2086 # a word each
         run "$TALK" $words
         expect "the status of talk $words" 2 "$status" "$output"
