@@ -5,7 +5,7 @@
  *
  * Costs    a file of this length: what a process remembers by where it stands, is a struct here
  * Starves  everybody, if an answer needs long calculation; nobody, if clients only wait
- * Next     multi.c
+ * Next     uv.c
  */
 #define _GNU_SOURCE /* accept4, ppoll */
 #include "epoll.h"

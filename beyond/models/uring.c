@@ -6,7 +6,7 @@
  *
  * Costs    a library, and trust: much code in the kernel, which containers often forbid
  * Starves  everybody, if an answer needs long calculation; nobody, if clients only wait
- * Next     epoll.c again: the same loop, turned inside out
+ * Next     inetd.c; or epoll.c again: the same loop, turned inside out
  */
 #define _GNU_SOURCE
 #include "../crowd.h"
