@@ -108,6 +108,18 @@ same() {
     done
 }
 
+@test "the lines Next lead from beyond's first model through all, in the order of its README" {
+    models=beyond/models
+    path=() next=single.c
+    while [ -n "$next" ] && [[ " ${path[*]} " != *" $next "* ]]; do
+        path+=("$next")
+        next=$(sed -nE 's@^ \* Next +([a-z_]+\.c).*@\1@p' "$models/$next")
+    done
+    expect "the models on the path" "$(find "$models" -name '*.c' -printf '%f\n' | sort | xargs)" \
+        "$(printf '%s\n' "${path[@]}" | sort | xargs)" "Next at the head of $models/${path[-1]}"
+    expect "its order" "$(sed -nE 's/^## ([a-z-]+)$/\1.c/p' "$models/README.md" | tr - _ | xargs)" "${path[*]}" "the sections of $models/README.md"
+}
+
 @test "each stage and the client build on their own, with cc alone: make in their folder" {
     for program in $ORDER client/client; do
         folder=$LAB_DIR/$(dirname "$program")
