@@ -7,6 +7,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "../serve.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,7 @@
 enum {
     FIELDS_MOST = 100, /* lines of a head, and of a trailer */
     CHUNK_LINE_MOST = 256, /* bytes of a line that begins a chunk */
-    BODY_MOST =
-        1024 * 1024, /* bytes of a body, with what stands between its chunks: GET wants none */
+    BODY_MOST = 1024 * 1024, /* bytes of a body, with what stands between its chunks */
     DATE_SIZE = 32
 };
 
@@ -27,7 +27,7 @@ enum { STAGE_HEAD, STAGE_BODY, STAGE_CHUNK_LINE, STAGE_CHUNK, STAGE_CHUNK_END, S
 /* What of the head is remembered until the body has come. */
 enum { FLAG_CLOSE = 1, FLAG_KEEP = 2 /* to be said aloud, to HTTP/1.0 */, FLAG_HEAD = 4 };
 
-static const char GREETING[] = "Hello, World!\n";
+static const char GREETING[] = "Hello, World!\n", CONTINUE[] = "HTTP/1.1 100 Continue\r\n\r\n";
 static char *page;
 static size_t page_size;
 
@@ -42,7 +42,6 @@ static void prepare(void) {
 
 static const char *reason(int status) {
     switch (status) {
-    case 100: return "Continue";
     case 200: return "OK";
     case 400: return "Bad Request";
     case 405: return "Method Not Allowed";
@@ -123,15 +122,14 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* RFC 9110, 5.6.2: tchar. */
-static bool is_token_char(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
-           is_one_of(c, "!#$%&'*+-.^_`|~");
-}
-
+/* RFC 9110, 5.6.2: at least one tchar. */
 static bool is_token(struct text text) {
-    for (size_t i = 0; i < text.size; i++)
-        if (!is_token_char(text.at[i])) return false;
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.at[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !is_digit(c) &&
+            !is_one_of(c, "!#$%&'*+-.^_`|~"))
+            return false;
+    }
     return text.size > 0;
 }
 
@@ -173,18 +171,15 @@ static struct text next_part(struct text *rest, char separator) {
 }
 
 /* Reads a number in this base. Returns 0, or the status to refuse it with: 400, it is none; 413, it
- * is more than BODY_MOST. */
+ * is more than BODY_MOST, and no further digit is added. */
 static int read_number(struct text text, unsigned base, unsigned long long *number) {
+    static const char DIGITS[] = "0123456789abcdef";
     *number = 0;
     if (text.size == 0) return 400;
     for (size_t i = 0; i < text.size; i++) {
-        char c = text.at[i];
-        unsigned digit = is_digit(c)            ? (unsigned)(c - '0')
-                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
-                         : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
-                                                : base;
-        if (digit >= base) return 400;
-        if (*number <= BODY_MOST) *number = *number * base + digit; /* else it is enough */
+        const char *digit = memchr(DIGITS, tolower((unsigned char)text.at[i]), base);
+        if (digit == NULL) return 400;
+        if (*number <= BODY_MOST) *number = *number * base + (unsigned)(digit - DIGITS);
     }
     return *number > BODY_MOST ? 413 : 0;
 }
@@ -198,11 +193,12 @@ struct head {
     int status; /* what it will be answered with when it is whole */
 };
 
-static bool is_known_method(struct text method) {
-    static const char *const KNOWN[] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
-                                        "CONNECT", "OPTIONS", "TRACE", "PATCH"};
-    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++)
-        if (is_exactly(method, KNOWN[i])) return true;
+/* Methods that there are, but not for this page: RFC 9110, 9.1; RFC 5789. */
+static bool is_other_method(struct text method) {
+    static const char *const OTHERS[] = {"POST",    "PUT",   "DELETE", "CONNECT",
+                                         "OPTIONS", "TRACE", "PATCH"};
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)
+        if (is_exactly(method, OTHERS[i])) return true;
     return false;
 }
 
@@ -242,7 +238,7 @@ static int read_request_line(struct head *head, struct text line) {
     if (!is_target(method, target)) return 400;
     head->http10 = version.at[7] == '0';
     head->status = is_exactly(method, "GET") || is_exactly(method, "HEAD") ? 200
-                   : is_known_method(method)                               ? 405
+                   : is_other_method(method)                               ? 405
                                                                            : 501;
     return 0;
 }
@@ -322,9 +318,8 @@ static int read_fields(struct head *head, struct text *rest) {
 
 /* A line that is not whole yet can be wrong already: what begins like this will be no request. */
 static bool begins_badly(struct text text) {
-    for (size_t i = 0; i < text.size && text.at[i] != ' '; i++)
-        if (!is_token_char(text.at[i])) return true;
-    return false;
+    struct text word = next_part(&text, ' ');
+    return word.size > 0 && !is_token(word);
 }
 
 /* Notes what has to be remembered for the body; the answer comes after it, or at once if there is
@@ -341,10 +336,7 @@ static void begin_body(struct memory *memory, const struct head *head, struct an
     }
     memory->stage = head->chunked ? STAGE_CHUNK_LINE : STAGE_BODY;
     memory->left = head->length;
-    if (head->expects) {
-        int length = snprintf(answer->room, ROOM_SIZE, "HTTP/1.1 100 %s\r\n\r\n", reason(100));
-        answer->parts[0] = (struct iovec){answer->room, (size_t)length};
-    }
+    if (head->expects) answer->parts[0] = (struct iovec){(char *)CONTINUE, strlen(CONTINUE)};
 }
 
 static size_t take_head(struct memory *memory, struct text all, bool ended, struct answer *answer) {
@@ -443,8 +435,8 @@ const struct protocol protocol_http = {
     .about = "greets, with HTTP/1.1",
     .prepare = prepare,
     .take = take,
-    /* Constants, which their senders know nothing of: so they have no Date, as RFC 9110, 6.6.1 asks
-     * of a 408 (a 503 may go without). All other answers have it. */
+    /* These two are constants: so they have no Date. RFC 9110, 6.6.1 asks for one in a 408, and not
+     * in a 503; all other answers have it. */
     .late = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     .busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
             "Connection: close\r\n\r\n",

@@ -1,6 +1,6 @@
 /*
  * zen: answers three questions about the Zen of Python. A question ends with "?", an answer with
- * ".".
+ * ".". Half a question and the client's end of file has no answer, but a line on standard error.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "../serve.h"
