@@ -123,7 +123,7 @@ static void make_text(char *bytes, size_t size) {
 /* Hears as many bytes as the text has, and compares: TCP may bring them in any pieces. With an
  * empty text: hears the end of file. */
 static bool hear(int server, const char *expected) {
-    char heard[TEXT_SIZE + 1];
+    char heard[TEXT_SIZE + 1] = "";
     size_t size = strlen(expected), came = 0;
     while (came < size || size == 0) {
         ssize_t count = recv(server, heard + came, size == 0 ? TEXT_SIZE : size - came, 0);
