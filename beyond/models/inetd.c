@@ -47,12 +47,13 @@ static int take_output(void) {
     return output;
 }
 
-/* Waits until the conversation can go on. Returns 1; 0 if it is late; -1 if a signal came first. */
+/* Waits until the conversation can go on. Returns 1; 0 if it is late, also where the client sends
+ * without a break: poll would prefer that; -1 if a signal came first. */
 static int wait_until_it_can(const struct conversation *c, int output) {
     struct pollfd pollfd = {.fd = c->want == WANT_ROOM ? output : c->fd,
                             .events = c->want == WANT_ROOM ? POLLOUT : POLLIN};
     int64_t left = c->deadline - now_ms(); /* a day at the most */
-    int ready = poll(&pollfd, c->want == WANT_PAUSE ? 0 : 1, left > 0 ? (int)left : 0);
+    int ready = left > 0 ? poll(&pollfd, c->want == WANT_PAUSE ? 0 : 1, (int)left) : 0;
     if (ready == -1 && errno != EINTR) die("poll");
     return ready;
 }

@@ -172,6 +172,28 @@ nonblocking() {
     exec {in}>&-
 }
 
+@test "whoever has had the last answer, and sends on without a break, is left" {
+    strace -qq -o /dev/null true 2>/dev/null || skip_for tracing
+    run timeout 60 "$PYTHON" - "$SERVE" <<'END'
+import socket, subprocess, sys
+client, server = socket.socketpair()
+# strace slows it down: it never finds that nothing is there
+program = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", sys.argv[1], "inetd", "http"], stdin=server, stdout=server)
+server.close()
+client.sendall(b"NO\r\n\r\n")
+talkers = [subprocess.Popen(["yes"], stdout=client, stderr=subprocess.DEVNULL) for _ in range(4)]
+try:
+    program.wait(10)
+    print("left")
+except subprocess.TimeoutExpired:
+    print("it listens, and listens")
+for child in program, *talkers:
+    child.kill()
+    child.wait()
+END
+    expect "how that ends" left "$output" "wait_until_it_can in models/inetd.c: the deadline comes first"
+}
+
 @test "a listening socket for standard input is refused, in one line" {
     needs systemd-socket-activate
     listen_by by_systemd_without_accept http
