@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { CHUNK_LINE_MOST = 256, TRAILER_LINE_MOST = 4096, DIGITS_MOST = 15 };
+enum { CHUNK_LINE_MOST = 256, TRAILER_LINE_MOST = 4096 };
 
 /* The client waits to be asked (RFC 9110, 10.1.1): unless it is answered already. */
 static int ask_for_it(struct request *r, struct connection *c) {
@@ -24,28 +24,42 @@ static int hex_value(char c) {
     return -1;
 }
 
-/* Reads the line that begins a chunk, and sets left. What follows a semicolon nobody needs. */
+/* Reads the line that begins a chunk, and sets left: digits, perhaps blanks, and perhaps a
+ * semicolon and what nobody needs. */
 static bool read_chunk_line(struct request *r, struct connection *c) {
     char line[CHUNK_LINE_MOST];
     ssize_t size = connection_line(c, line, sizeof line, true), i = 0;
-    for (r->left = 0; i < size && i < DIGITS_MOST && hex_value(line[i]) != -1; i++)
-        r->left = r->left * 16 + (uint64_t)hex_value(line[i]);
-    if (size == LINE_TOO_LONG || (size >= 0 && (i == 0 || (i < size && line[i] != ';'))))
+    bool begun;
+    if (size == -1) return false;
+    for (r->left = 0; i < size && hex_value(line[i]) != -1; i++)
+        if (r->left <= body_most) r->left = r->left * 16 + (uint64_t)hex_value(line[i]);
+    begun = i > 0;
+    while (i < size && (line[i] == ' ' || line[i] == '\t')) i++;
+    if (size == LINE_TOO_LONG || !begun || (i < size && line[i] != ';') ||
+        has_controls((struct text){line, (size_t)size})) {
         c->trouble = "a chunk of the request's body begins with no size";
-    else if (size >= 0) return true;
+        return false;
+    }
+    r->total += r->left;
+    if (r->total <= body_most) return true;
+    c->trouble = "the request's body is too large";
+    c->blame = "413 Content Too Large";
     return false;
 }
 
 /* Reads the fields after the last chunk, and forgets them. */
 static bool read_trailer(struct connection *c) {
     char line[TRAILER_LINE_MOST];
+    struct field field;
+    c->trouble = "the trailer of the request is too long";
     for (int i = 0; i < FIELDS_MOST; i++) {
         ssize_t size = connection_line(c, line, sizeof line, true);
         if (size == 0) return true;
-        if (size == -1) return false;
-        if (size == LINE_TOO_LONG) break;
+        if (size < 0) return false;
+        if (split_field((struct text){line, (size_t)size}, &field)) continue;
+        c->trouble = "the trailer of the request has what is no field";
+        return false;
     }
-    c->trouble = "the trailer of the request is too long";
     return false;
 }
 

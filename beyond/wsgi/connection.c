@@ -1,8 +1,10 @@
 /*
  * A connection: bytes from a client and to it, and never a wait without an end.
  *
- * Each wait is a poll(2) with a time-out, and each recv or send then takes what it can get at once.
- * A child that waited for ever would be a process that any silent client can have for nothing.
+ * Each wait is a poll(2) with a time-out, and recv and send take what they can get at once. A child
+ * that waited for ever would be a process that any silent client can have for nothing; and if each
+ * byte bought a whole time-out, a byte each half a minute would do. So all waits are one account: a
+ * byte gives a millisecond back, and whoever is slower than that has used it up some time.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "wsgi.h"
@@ -25,22 +27,33 @@ int64_t now_ms(void) {
 
 /* Waits for the client's bytes (POLLIN) or for room for ours (POLLOUT). False: see trouble. */
 static bool wait_for(struct connection *c, short events) {
-    int64_t end = c->deadline != 0 ? c->deadline : now_ms() + c->patience;
     struct pollfd polled = {.fd = c->fd, .events = events};
     for (;;) {
-        int64_t left = end - now_ms();
-        int ready = poll(&polled, 1, left > 0 ? (int)left : 0);
+        int64_t begin = now_ms();
+        int64_t left = c->deadline != 0 ? c->deadline - begin : c->patience - c->waited;
+        /* the time is looked at first: poll would prefer a client who sends without a break */
+        int ready = left > 0 ? poll(&polled, 1, (int)left) : 0;
+        if (c->deadline == 0) c->waited += now_ms() - begin;
         if (ready > 0) return true;
         if (ready == -1 && errno == EINTR) continue;
-        c->trouble = ready == 0 ? "the client was silent for too long" : strerror(errno);
+        c->trouble = ready == 0 ? "the client takes too long" : strerror(errno);
+        if (ready == 0) c->blame = "408 Request Timeout";
         return false;
     }
+}
+
+/* So many bytes have come or gone: that is worth some patience. */
+static void credit(struct connection *c, ssize_t size) {
+    c->waited = c->waited > size ? c->waited - size : 0;
 }
 
 static ssize_t receive(struct connection *c, char *to, size_t size) {
     while (wait_for(c, POLLIN)) {
         ssize_t got = recv(c->fd, to, size, MSG_DONTWAIT);
-        if (got >= 0) return got;
+        if (got >= 0) {
+            credit(c, got);
+            return got;
+        }
         if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) continue;
         c->trouble = strerror(errno);
         break;
@@ -82,14 +95,18 @@ ssize_t connection_line(struct connection *c, char *to, size_t room, bool strict
 
 int connection_send(struct connection *c, const char *data, size_t size) {
     while (size > 0) {
-        ssize_t sent;
-        if (!wait_for(c, POLLOUT)) return -1;
-        sent = send(c->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) continue;
+        /* it is tried first: who has used up our patience is to hear that */
+        ssize_t sent = send(c->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent == -1 && errno == EINTR) continue;
+        if (sent == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            if (!wait_for(c, POLLOUT)) return -1;
+            continue;
+        }
         if (sent == -1) {
             c->trouble = strerror(errno);
             return -1;
         }
+        credit(c, sent);
         data += sent;
         size -= (size_t)sent;
     }

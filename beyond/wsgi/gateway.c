@@ -76,6 +76,13 @@ static PyObject *wire_send(PyObject *module, PyObject *argument) {
     return Py_NewRef(Py_None);
 }
 
+/* blame(): the status that says what was wrong with the client. */
+static PyObject *wire_blame(PyObject *module, PyObject *nothing) {
+    (void)module;
+    (void)nothing;
+    return PyUnicode_FromString(connection->blame ? connection->blame : "400 Bad Request");
+}
+
 /* cut(): has the connection reset at its end. */
 static PyObject *wire_cut(PyObject *module, PyObject *nothing) {
     (void)module;
@@ -87,6 +94,7 @@ static PyObject *wire_cut(PyObject *module, PyObject *nothing) {
 static PyMethodDef wire_methods[] = {
     {"receive", wire_receive, METH_O, NULL},
     {"send", wire_send, METH_O, NULL},
+    {"blame", wire_blame, METH_NOARGS, NULL},
     {"cut", wire_cut, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

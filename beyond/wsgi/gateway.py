@@ -4,7 +4,8 @@ PEP 3333, the server's side of it: what a server and an application have agreed 
 The application is called with the environ and with start_response, and returns what its answer is
 made of, piece by piece. This is the part of the server that is made of rules about Python's objects,
 and so it is in Python; it is built into the program, and gateway.c runs it. Sockets, processes and
-the request are C's: _wsgi_wire has receive (of the body), send, and cut (the connection).
+the request are C's: _wsgi_wire has receive (of the body), send, blame (what was wrong with the
+client), and cut (the connection).
 """
 
 import io
@@ -92,6 +93,8 @@ class Answer:
     def write(self, data):
         """What start_response returns, for applications that cannot do without."""
         check_data(data)
+        if self.over:
+            raise RuntimeError("write is called when the answer has ended")
         if not self.begun:
             self.begin(None)
         if self.left is not None and len(data) > self.left and not self.bodiless:
@@ -116,7 +119,7 @@ class Answer:
             wire.send(b"0\r\n\r\n")
         self.over = True
         if self.left and not self.bodiless:
-            complain(f"the application's answer is {self.left} bytes shorter than its Content-Length")
+            complain(f"wsgi: the application's answer is {self.left} bytes shorter than its Content-Length\n")
 
     def begin(self, size):
         """Sends the head. size is that of the whole body, if it is known."""
@@ -149,7 +152,7 @@ class Answer:
             return
         if self.left is not None:
             if len(data) > self.left:
-                complain("the application's answer is longer than its Content-Length: the rest is left out")
+                complain("wsgi: the application's answer is longer than its Content-Length: the rest is left out\n")
                 data = data[: self.left]
             self.left -= len(data)
         if self.chunked and data:  # an empty chunk would be the last
@@ -179,7 +182,7 @@ def check_status(status):
 def check_headers(headers):
     if type(headers) is not list:
         raise TypeError(f"the headers are to be a list, not {type(headers).__name__}")
-    lengths = set()
+    lengths = []
     for header in headers:
         if not (type(header) is tuple and len(header) == 2 and all(isinstance(text, str) for text in header)):
             raise TypeError(f"a header is to be a tuple of two str, not {header!r}")
@@ -191,9 +194,9 @@ def check_headers(headers):
         if name.lower() in HOP_BY_HOP:
             raise ValueError(f"{name} is about the connection, which is the server's, not the application's")
         if name.lower() == "content-length":
-            lengths.add(value)
+            lengths.append(value)
     if len(lengths) > 1 or not all(LENGTH.fullmatch(value) for value in lengths):
-        raise ValueError(f"this is no Content-Length: {', '.join(sorted(lengths))!r}")
+        raise ValueError(f"this is no Content-Length: {', '.join(lengths)!r}")
 
 
 def check_data(data):
@@ -202,7 +205,11 @@ def check_data(data):
 
 
 def complain(text):
-    sys.stderr.write(f"wsgi: {text}\n")
+    """Says it on standard error. If nobody can be told there, the client is served all the same."""
+    try:
+        sys.stderr.write(text)
+    except Exception:  # a disk that is full, a reader that is gone, or what the application has put there
+        pass
 
 
 def serve(application, environ):
@@ -227,11 +234,11 @@ def serve(application, environ):
             if hasattr(items, "close"):
                 items.close()
     except wire.ClientError as error:
-        complain(f"a client is lost: {error}")
-        give_instead(answer, "400 Bad Request")
+        give_instead(answer, wire.blame())
+        complain(f"wsgi: a client is lost: {error}\n")
     except BaseException:
-        sys.stderr.write(traceback.format_exc())
         give_instead(answer, "500 Internal Server Error")
+        complain(traceback.format_exc())
     return int(answer.status[:3]) if answer.begun else 0
 
 

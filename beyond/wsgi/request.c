@@ -18,7 +18,8 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-bool is_token(struct text text) {
+/* Are these all of token's characters? RFC 9110, 5.6.2. */
+static bool is_token(struct text text) {
     for (size_t i = 0; i < text.size; i++) {
         char c = text.at[i];
         if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !is_digit(c) &&
@@ -48,9 +49,11 @@ static struct text trim(struct text text) {
     return text;
 }
 
+/* A host and perhaps a port: RFC 3986, 3.2.2. No comma: two hosts in one field would look so. */
 static bool is_host(struct text text) {
     for (size_t i = 0; i < text.size; i++)
-        if (text.at[i] <= ' ' || text.at[i] > '~' || is_one_of(text.at[i], "/\\?#@,")) return false;
+        if (text.at[i] <= ' ' || text.at[i] > '~' || is_one_of(text.at[i], "/\\?#@,\"<>^`{|}"))
+            return false;
     return true;
 }
 
@@ -63,7 +66,8 @@ static int read_target(struct request *r, struct text target) {
         struct text rest = {target.at + scheme, target.size - scheme};
         while (r->host.size < rest.size && !is_one_of(rest.at[r->host.size], "/?")) r->host.size++;
         r->host.at = rest.at;
-        if (r->host.size == 0 || !is_host(r->host)) return 400;
+        /* without a host it names nobody: RFC 9110, 4.2.1 */
+        if (r->host.size == 0 || r->host.at[0] == ':' || !is_host(r->host)) return 400;
         target = (struct text){rest.at + r->host.size, rest.size - r->host.size};
     } else if (is_word(target, "*") || is_word(r->method, "CONNECT")) {
         return 501; /* these are about no page: PATH_INFO cannot say them */
@@ -80,11 +84,12 @@ static int read_target(struct request *r, struct text target) {
 static int read_request_line(struct request *r, struct text line) {
     struct text rest = line, target;
     for (size_t i = 0; i < rest.size; i++)
-        if (rest.at[i] < ' ' || rest.at[i] > '~' || rest.at[i] == '#') return 400;
+        if (rest.at[i] < ' ' || rest.at[i] > '~') return 400;
     r->line = line;
     r->method = next_part(&rest, ' ');
     target = next_part(&rest, ' ');
     if (!is_token(r->method) || target.size == 0) return 400;
+    if (memchr(target.at, '#', target.size) != NULL) return 400; /* a fragment is the client's */
     if (rest.size != 8 || memcmp(rest.at, "HTTP/", 5) != 0 || !is_digit(rest.at[5]) ||
         rest.at[6] != '.' || !is_digit(rest.at[7]))
         return 400;
@@ -124,16 +129,25 @@ static int heed_field(struct request *r, struct field field) {
     return 0;
 }
 
+bool has_controls(struct text text) {
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if ((c < ' ' && c != '\t') || c == 0x7f) return true;
+    }
+    return false;
+}
+
+bool split_field(struct text line, struct field *field) {
+    if (memchr(line.at, ':', line.size) == NULL) return false;
+    field->name = next_part(&line, ':');
+    field->value = trim(line);
+    /* no token: also a line that is folded, or has a space before the colon */
+    return is_token(field->name) && !has_controls(field->value);
+}
+
 static int read_field(struct request *r, struct text line) {
     struct field field;
-    if (memchr(line.at, ':', line.size) == NULL) return 400;
-    field.name = next_part(&line, ':');
-    field.value = trim(line);
-    if (!is_token(field.name)) return 400; /* also if folded, or with a space before the colon */
-    for (size_t i = 0; i < field.value.size; i++) {
-        unsigned char c = (unsigned char)field.value.at[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f) return 400;
-    }
+    if (!split_field(line, &field)) return 400;
     if (r->count == FIELDS_MOST) return 431;
     r->fields[r->count++] = field;
     return heed_field(r, field);
@@ -141,18 +155,21 @@ static int read_field(struct request *r, struct text line) {
 
 int request_read(struct request *r, struct connection *c) {
     size_t used = 0;
-    for (bool first = true;; first = false) {
+    for (int lines = 0, empty = 0;;) {
         ssize_t size = connection_line(c, r->head + used, HEAD_SIZE - used, false);
         struct text line = {r->head + used, size > 0 ? (size_t)size : 0};
-        int status = 0;
-        if (size == LINE_TOO_LONG) return first ? 414 : 431;
+        int status;
+        if (size == LINE_TOO_LONG) return lines == 0 ? 414 : 431;
         /* late with what it has begun: that it can be told */
         if (size == -1) return c->end > 0 && now_ms() >= c->deadline ? 408 : -1;
-        if (size == 0 && !first) break;
-        status = first ? read_request_line(r, line) : read_field(r, line);
+        if (size == 0 && lines > 0) break;
+        /* an empty line before the request is forgiven, once: RFC 9112, 2.2 */
+        if (size == 0 && empty++ == 0) continue;
+        status = lines++ == 0 ? read_request_line(r, line) : read_field(r, line);
         if (status != 0) return status;
         used += line.size;
     }
     if (r->chunked && r->has_length) return 400;
+    if (r->left > body_most) return 413;
     return r->has_host || r->http10 ? 0 : 400;
 }

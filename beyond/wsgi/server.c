@@ -25,12 +25,15 @@
 enum {
     DEFAULT_PORT = 8888,
     DEFAULT_PATIENCE = 30000 /* milliseconds */,
+    TURN_AWAY_TIME = 10 /* milliseconds */,
     REQUEST_QUEUE_SIZE = 1024
 };
-static const char USAGE[] = "usage: wsgi [-p PORT, 0 for any] [-t SECONDS a client may be silent]"
-                            " [-h] MODULE:CALLABLE\n";
+static const char USAGE[] =
+    "usage: wsgi [-p PORT, 0 for any] [-t SECONDS a client may keep us waiting]"
+    " [-b BYTES of a body] [-h] MODULE:CALLABLE\n";
 static in_port_t port = DEFAULT_PORT;
 static int64_t patience = DEFAULT_PATIENCE;
+uint64_t body_most = 16 * 1024 * 1024;
 
 /* Prints what went wrong, with errno's reason: the server goes on. */
 static void complain(const char *call) {
@@ -124,7 +127,17 @@ static int accept_one(int listener) {
         if (connection != -1) return connection;
         switch (errno) {
         case EINTR: /* a child has ended: accept again */
-        case ECONNABORTED: continue; /* that client has gone again */
+        case EAGAIN:
+        case ECONNABORTED: /* that client has gone again */
+        case EPERM: /* a firewall's word */
+        case EPROTO:
+        case ENETDOWN: /* these are errors of that connection: accept(2), "Error handling" */
+        case ENOPROTOOPT:
+        case EHOSTDOWN:
+        case ENONET:
+        case EHOSTUNREACH:
+        case EOPNOTSUPP:
+        case ENETUNREACH: continue;
         case EMFILE:
         case ENFILE:
         case ENOBUFS:
@@ -137,13 +150,15 @@ static int accept_one(int listener) {
     }
 }
 
-/* Tells a client that there is no process for it. */
+/* Tells a client that there is no process for it. The next one is waiting: so no long farewell. */
 static void turn_away(int connection) {
-    struct connection c = {.fd = connection, .patience = 10};
+    struct connection c = {.fd = connection, .patience = TURN_AWAY_TIME};
+    char request[HEAD_SIZE];
     complain("fork");
+    /* its request is read first: unread bytes would make a reset of the end, which can overtake the
+     * answer */
+    (void)connection_take(&c, request, sizeof request);
     refuse(&c, 503);
-    /* unread bytes would make a reset of the end, which can overtake the answer */
-    (void)recv(connection, c.bytes, sizeof c.bytes, MSG_DONTWAIT);
     if (close(connection) == -1) complain("close");
 }
 
@@ -193,12 +208,13 @@ int main(int argc, char *argv[]) {
     const char *application;
     int listener;
     if (setvbuf(stdout, NULL, _IOLBF, 0) != 0) die("setvbuf"); /* or fork would copy output */
-    for (int option; (option = getopt(argc, argv, "p:t:h")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "p:t:b:h")) != -1;) {
         switch (option) {
         case 'p': port = (in_port_t)parse_number(optarg, "0123456789", 0, 65535); break;
         case 't':
             patience = (int64_t)(parse_number(optarg, "0123456789.", 0.01, 86400) * 1000);
             break;
+        case 'b': body_most = (uint64_t)parse_number(optarg, "0123456789", 0, 1e12); break;
         case 'h': return fputs(USAGE, stdout) == EOF;
         default: fputs(USAGE, stderr); return 2;
         }

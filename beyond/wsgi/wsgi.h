@@ -13,13 +13,17 @@
 
 enum { HEAD_SIZE = 16384, FIELDS_MOST = 100, HEAD_TIME = 10000 /* milliseconds */ };
 
+extern uint64_t body_most; /* bytes that a body may have; set once, by main */
+
 /* ---- connection.c: bytes from a client and to it, and never a wait without an end  */
 
 struct connection {
     int fd;
-    int64_t patience; /* how long it may be silent, or take nothing, in milliseconds */
+    int64_t patience; /* how long it may keep us waiting, in milliseconds */
+    int64_t waited; /* how long it has, less 1 for each byte that has come or gone */
     int64_t deadline; /* until when it must have said all (now_ms); 0: only patience counts */
     const char *trouble; /* what was wrong when a function last said -1 */
+    const char *blame; /* the status for that; NULL: it is 400 */
     bool answered; /* some of the final answer has been sent */
     bool cut; /* close it so that the client sees that the answer is not whole */
     size_t begin, end; /* what has come and was not taken yet */
@@ -63,6 +67,7 @@ struct request {
     size_t count;
     bool http10, has_host, has_length, chunked, expects;
     uint64_t left; /* bytes of the body, or of this chunk of it, that are still to come */
+    uint64_t total; /* bytes of all chunks so far */
     enum { BODY_NEW, BODY_UNDER_WAY, BODY_ENDED, BODY_BROKEN } stage;
     char head[HEAD_SIZE]; /* where all those texts are */
 };
@@ -70,9 +75,12 @@ struct request {
 /* Reads the head. Returns 0, the status to refuse it with, or -1: nobody is there to be told. */
 int request_read(struct request *r, struct connection *c);
 
-/* Is the text this word, in any case? Are these all of token's characters (RFC 9110, 5.6.2)? */
+/* Is the text this word, in any case? Is any of it a control character, other than a tab? */
 bool is_word(struct text text, const char *word);
-bool is_token(struct text text);
+bool has_controls(struct text text);
+
+/* Takes a field apart: a name, a colon, a value (RFC 9112, 5). False for what is none. */
+bool split_field(struct text line, struct field *field);
 
 /* Reads up to size bytes of the body, and asks for it first if the client waits for that. Returns
  * how many, 0 at its end, or -1: see trouble. Never takes a byte that is not the body's. */

@@ -56,7 +56,7 @@ misused() {
     expect "the second line" "$USAGE" "${lines[1]}" "USAGE in server.c"
     expect "how many lines" 2 "${#lines[@]}" "$output"
 }
-USAGE='usage: wsgi [-p PORT, 0 for any] [-t SECONDS a client may be silent] [-h] MODULE:CALLABLE'
+USAGE='usage: wsgi [-p PORT, 0 for any] [-t SECONDS a client may keep us waiting] [-b BYTES of a body] [-h] MODULE:CALLABLE'
 
 # Prints what valgrind found, but for values that are uninitialised within Python's own library: it says so
 # of the optimised int.from_bytes, before any code of ours has run.
@@ -189,6 +189,41 @@ compare() {
     expect_no_child
 }
 
+@test "9.1 a byte now and then does not hold a child for ever" {
+    serve_wsgi odd:application -t 0.5
+    probe slow
+    expect_no_child
+}
+
+@test "9.1 nor do bytes without a break" {
+    strace -qq -o /dev/null true 2>/dev/null || skip_for tracing
+    start_server strace -D -f -qq -o /dev/null env -C "$PROBES" "$WSGI" -p 0 odd:application
+    probe flood
+    expect_no_child
+}
+
+@test "9.1 a body that comes steadily may take longer than -t says" {
+    serve_wsgi odd:application -t 2
+    probe steady
+}
+
+@test "9.1 a body that is larger than -b says is refused, by length or in chunks" {
+    serve_wsgi odd:application -b 10
+    probe large
+}
+
+@test "9.1 the client is answered also where standard error cannot be written to" {
+    # shellcheck disable=SC2016 # for the other bash
+    start_server bash -c 'exec "$@" 2>/dev/full' - env -C "$PROBES" "$WSGI" -p 0 odd:application
+    for expected in before:500 status_word:500 long:200 one:200; do
+        run curl -s -o /dev/null -w '%{http_code}' --max-time 20 "http://localhost:$PORT/${expected%:*}"
+        expect "the status of /${expected%:*}, where nobody can be told" "${expected#*:}" "$output" "complain in gateway.py"
+    done
+    run curl -s -o /dev/null -w '%{http_code}' --max-time 20 -H 'Transfer-Encoding: chunked' -d x -H 'Trailer: x' \
+        "http://localhost:$PORT/body?read"
+    expect "the status of one with a body" 200 "$output" "serve in gateway.py"
+}
+
 @test "9.1 what is wrong with the application is said before anything is served" {
     refused 1 "^wsgi: there is no module 'nowhere', neither .*$" -p 0 nowhere:application
     expect "how many lines" 1 "${#lines[@]}" "$output"
@@ -214,6 +249,7 @@ compare() {
     for time in 0 1e3 nan ''; do misused "'$time' is not a number from 0.01 to 86400" -t "$time" odd:application; done
     refused 2 "invalid option" -x odd:application
     expect "the second line" "$USAGE" "${lines[1]}" "USAGE in server.c"
+    for size in 1e3 -1 ''; do misused "'$size' is not a number from 0 to 1000000000000" -b "$size" odd:application; done
     serve_wsgi odd:application
     refused 1 "^wsgi: port $PORT is taken: .*$" -p "$PORT" odd:application
     expect "how many lines" 1 "${#lines[@]}" "$output"
@@ -262,13 +298,42 @@ compare() {
 
 @test "9.1 where no process can be had the client is told, and the server goes on" {
     strace -qq -o /dev/null true 2>/dev/null || skip_for tracing
-    start_server strace -D -qq -o /dev/null -e 'inject=clone,?clone3,?fork,?vfork:error=EAGAIN:when=1' \
-        env -C "$PROBES" "$WSGI" -p 0 odd:application
+    start_server strace -D -qq -o "$LAB_DIR/trace" -e 'inject=clone,?clone3,?fork,?vfork:error=EAGAIN:when=1' \
+        -e trace=clone,?clone3,?fork,?vfork,poll env -C "$PROBES" "$WSGI" -p 0 odd:application
     run curl -s -o /dev/null -w '%{http_code}' --max-time 20 "http://localhost:$PORT/one"
     expect "the status where fork fails" 503 "$output" "turn_away: $(cat "$SERVER_ERR")"
     expect_match "what the server says" 'wsgi: fork: ' "$(cat "$SERVER_ERR")" "turn_away"
+    expect_match "what it does first: it looks for the request, which unread would make a reset of the end" \
+        'events=POLLIN}' "$(grep -m 1 ^poll "$LAB_DIR/trace")" "turn_away"
     run curl -s --max-time 20 "http://localhost:$PORT/one"
     expect "the answer to the next client" "alone" "$output" "serve_forever"
+}
+
+@test "9.1 when accept fails: the next client at once, a pause, or the end" {
+    strace -qq -o /dev/null true 2>/dev/null || skip_for tracing
+    for error in ECONNABORTED EAGAIN EPERM EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH EOPNOTSUPP ENETUNREACH; do
+        accept_fails "$error"
+        run curl -s --max-time 20 "http://localhost:$PORT/one"
+        expect "the answer after accept has failed with $error" "alone" "$output" "accept_one: $(<"$SERVER_ERR")"
+        expect "what it says of that" "" "$(<"$SERVER_ERR")" "accept_one"
+        stop_server KILL || true
+    done
+    for error in EMFILE ENFILE ENOBUFS ENOMEM; do
+        accept_fails "$error"
+        run curl -s --max-time 20 "http://localhost:$PORT/one"
+        expect "the answer after accept has failed with $error" "alone" "$output" "accept_one"
+        expect_match "what it says of that" '^wsgi: accept: [^:]*$' "$(<"$SERVER_ERR")" "accept_one"
+        stop_server KILL || true
+    done
+    accept_fails EBADF
+    server_status
+    expect "its exit status where accept fails with EBADF" 1 "$SERVER_STATUS" "accept_one"
+    expect "what it says of that" "wsgi: accept: Bad file descriptor" "$(<"$SERVER_ERR")" "accept_one"
+}
+# accept_fails ERRNO: starts a server whose first accept fails so.
+accept_fails() {
+    start_server strace -D -qq -o /dev/null -e trace=accept4 -e "inject=accept4:error=$1:when=1" \
+        env -C "$PROBES" "$WSGI" -p 0 odd:application
 }
 
 @test "9.1 a virtual environment that is active has its packages found; one of another Python is refused" {

@@ -187,6 +187,23 @@ def exceeds_by_write(env, start):
     return []
 
 
+def writes_late(env, start):
+    write = start("200 OK", PLAIN)
+
+    def items():
+        try:
+            yield b"who"
+            yield b"le"
+            yield b""
+        finally:
+            note("over")
+
+    class Late(Items):
+        def close(self):
+            write(b"and more")
+    return Late(items(), "closed")
+
+
 def counts(env, start):
     """Has an answer that is whole after the first item: the second is not to be asked for."""
     start("200 OK", [("Content-Length", "4")])
@@ -267,6 +284,7 @@ APPLICATIONS = {
     "/closes": closes,
     "/closes_after_failure": closes_after_failure,
     "/exceeds_by_write": exceeds_by_write,
+    "/writes_late": writes_late,
     "/counts": counts,
     "/child": child,
     "/chance": chance,
@@ -298,6 +316,7 @@ APPLICATIONS = {
     "/hop2": answers(headers=[("transfer-Encoding", "chunked")]),
     "/length_word": answers(headers=[("Content-Length", "five")]),
     "/lengths": answers(headers=[("Content-Length", "5"), ("Content-Length", "6")]),
+    "/lengths_alike": answers(headers=[("Content-Length", "5"), ("Content-Length", "5")]),
     "/text": answers(items=["not bytes"]),
     "/text_whole": answers(items="not bytes"),
     "/nothing": answers(items=None),

@@ -8,11 +8,13 @@ Exit status 0, or 1 and what was expected, what was seen, where to look.
 import io
 import json
 import os
+import select
 import socket
+import subprocess
 import sys
 import time
 
-from wire import Answer, Failure, ask, chunked, connect, expect, expect_that, read_on, request, wait_until
+from wire import PATIENCE, Answer, Failure, ask, chunked, connect, expect, expect_that, read_on, request, wait_until
 
 PORT = int(sys.argv[1]) if len(sys.argv) > 1 else 0
 NOTES = os.environ.get("NOTES", "")
@@ -103,10 +105,29 @@ def check_body():
         expect(f"what {how} gives of a body that comes slowly", pieces, json.loads(answer.body), "body_read in body.c")
     expect("the body of a GET without one", ["", ""], json.loads(get("/body?read").body), "body_read in body.c")
     for chunks, why in [(b"g\r\n", "no size"), (b"5\r\nhello!\r\n", "too long"), (b"5\nhello\r\n0\r\n\r\n", "LF"),
-                        (b"-1\r\n", "negative"), (b"f" * 17 + b"\r\n", "huge"), (b"5 \r\nhello\r\n0\r\n\r\n", "blank"),
-                        (b"5;" + b"x" * 300 + b"\r\n", "long line"), (b"0\r\n" + b"A: b\r\n" * 101, "long trailer")]:
+                        (b"-1\r\n", "negative"), (b"0x5\r\n", "0x"), (b" 5\r\nhello\r\n0\r\n\r\n", "blank in front"),
+                        (b"5 5\r\nhello\r\n0\r\n\r\n", "two sizes"), (b"5\v\r\nhello\r\n0\r\n\r\n", "odd blank"),
+                        (b"5;\1\r\nhello\r\n0\r\n\r\n", "control character"), (b"5;a\rb\r\nhello\r\n0\r\n\r\n", "CR"),
+                        (b"5;" + b"x" * 300 + b"\r\n", "long line"), (b"0\r\n" + b"A: b\r\n" * 101, "long trailer"),
+                        (b"0\r\nA b\r\n\r\n", "trailer without a colon"), (b"0\r\nA: \1\r\n\r\n", "trailer with control")]:
         answer = ask(PORT, request("POST", "/body?read", "Transfer-Encoding: chunked") + chunks + b"\r\n")
         expect(f"the status for wrong chunks: {why}", 400, answer.code, "body.c, and ClientError in gateway.py")
+    for line in b"5 ", b"5\t ;x", b"5; x=\t\"y\"", b"00000000000000000000000000000005":
+        answer = ask(PORT, request("POST", "/body?read", "Transfer-Encoding: chunked") + line + b"\r\nhello\r\n0 \r\n\r\n")
+        expect(f"the body whose chunk begins with {line!r}", ["hello", ""], json.loads(answer.body or "null"),
+               "read_chunk_line in body.c")
+
+
+def check_large():
+    """The server is started with -b 10."""
+    for size, code in [(10, 200), (11, 413), (10**15, 413)]:
+        answer = ask(PORT, request("POST", "/one", f"Content-Length: {size}"))
+        expect(f"the status for a body of {size} bytes, where -b is 10", code, answer.code, "request_read in request.c")
+    for chunks, code in [(b"5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n", 200), (b"6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n", 413),
+                         (b"f" * 17 + b"\r\n", 413)]:
+        answer = ask(PORT, request("POST", "/body?read", "Transfer-Encoding: chunked") + chunks)
+        expect(f"the status for {chunks!r}, where -b is 10", code, answer.code, "read_chunk_line in body.c")
+    expect_said("a body that is too large", "wsgi: a client is lost: the request's body is too large")
 
 
 def check_half_body():
@@ -179,6 +200,10 @@ def check_framing():
     answer = get("/exceeds_by_write")
     expect("what is sent when write is given too much", b"four", answer.body, "write in gateway.py")
     expect_said("/exceeds_by_write", "RuntimeError: write: 4 bytes, and the Content-Length has room for 0")
+    answer = get("/writes_late")
+    expect("what is sent when write is called after the end: body, whole?", (b"whole", True),
+           (answer.body, answer.whole), f"write in gateway.py: {answer.raw!r}")
+    expect_said("/writes_late", "RuntimeError: write is called when the answer has ended")
 
 
 def check_rules():
@@ -191,7 +216,7 @@ def check_rules():
         ("header_tab", "('A', 'b\\tc')"), ("header_euro", "latin-1 alone"), ("header_name", "'A b' is not a header"),
         ("header_colon", "'A:' is not a header"), ("hop", "Connection is about the connection"),
         ("hop2", "transfer-Encoding is about"), ("length_word", "no Content-Length: 'five'"),
-        ("lengths", "no Content-Length: '5, 6'"), ("text", "made of bytes, not of str"),
+        ("lengths", "no Content-Length: '5, 6'"), ("lengths_alike", "no Content-Length: '5, 5'"), ("text", "made of bytes, not of str"),
         ("text_whole", "made of bytes, not of str"), ("nothing", "'NoneType' object is not iterable"),
         ("before", "ValueError: before the answer: "), ("exits", "SystemExit: the application wants to end"),
         ("closes_after_failure", "before the first byte"),
@@ -287,6 +312,9 @@ def check_refusals():
         (b"GET / http/1.1\r\nHost: a\r\n\r\n", 400), (b"GET x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", 400), (b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n", 400), (b"GET http://a@b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET http://:80/ HTTP/1.1\r\nHost: a\r\n\r\n", 400), (b"GET http://a/ HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nHost: a\"b\r\n\r\n", 400),
+        (b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400), (request("POST", "/", "Content-Length: 16777217"), 413),
         (b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX : b\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nHost: a\r\n X: b\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 400),
@@ -307,6 +335,7 @@ def check_refusals():
         answer = ask(PORT, data)
         expect(f"the answer to {data[:80]!r}: status, whole?", (code, True), (answer.code, answer.whole), "request.c")
     for data in [b"GET /one HTTP/1.1\nHost: a\n\n", b"GET /one HTTP/1.0\r\n\r\n", request("BREW", "/one"),
+                 b"\r\n" + request("GET", "/one"), request("BR#W", "/one"), b"GET /one HTTP/1.1\r\nHost:\r\n\r\n",
                  request("GET", "/one", *["X: y"] * 90), request("GET", "/one?" + "x" * 15000)]:
         answer = ask(PORT, data)
         expect(f"the answer to {data[:60]!r}", (200, b"alone"), (answer.code, answer.body), "request.c")
@@ -325,12 +354,56 @@ def check_silent():
         body.sendall(request("POST", "/body?read", "Content-Length: 5") + b"ha")
         expect("what a silent client gets", (b"", False), read_on(silent), "request_read")
         expect("what one with half a head gets", 408, Answer(read_on(half)[0], "GET", False).code, "request_read")
-        expect("what one with half a body gets", 400, Answer(read_on(body)[0], "GET", False).code, "wait_for")
+        expect("what one with half a body gets", 408, Answer(read_on(body)[0], "GET", False).code, "wait_for")
     with connect(PORT) as greedy:
         greedy.sendall(request("GET", "/endless"))
         expect_that("one who does not read its answer is given up", wait_until("", lambda: notes("closed") == 1),
                     errors()[-500:], "connection_send")
     expect_that("within seconds, with -t 0.5", time.monotonic() - start < 15, time.monotonic() - start, "wait_for")
+
+
+def drip(connection, byte):
+    """Sends this byte every now and then until there is an answer; returns its status."""
+    end = time.monotonic() + PATIENCE
+    while not select.select([connection], [], [], 0.02)[0]:
+        if time.monotonic() > end:
+            return "none, for as long as bytes come"
+        connection.sendall(byte)
+    return Answer(connection.recv(1000), "GET", False).code
+
+
+def check_slow():
+    for head in b"G", b"POST /body?read HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n":
+        with connect(PORT) as connection:
+            connection.sendall(head)
+            expect(f"what one gets who sends {head!r}, and then a byte now and then, with -t 0.5", 408,
+                   drip(connection, b"E"), "wait_for in connection.c: are all waits one account?")
+
+
+def check_flood():
+    """The server is slowed down by strace: it never finds that nothing is there."""
+    with connect(PORT) as connection:
+        connection.sendall(b"NO\r\n\r\n")
+        connection.setblocking(True)  # for the others: a time-out is Python's own, on a socket that does not block
+        talkers = [subprocess.Popen(["yes"], stdout=connection, stderr=subprocess.DEVNULL) for _ in range(4)]
+        left = wait_until("", lambda: all(talker.poll() is not None for talker in talkers))
+        for talker in talkers:
+            talker.kill()
+            talker.wait()
+        expect_that("one who has been refused, and sends without a break, is left", left,
+                    f"it is listened to for {PATIENCE} s", "wait_for in connection.c: who looks at the deadline?")
+
+
+def check_steady():
+    """The server is started with -t 2."""
+    with connect(PORT) as connection:
+        connection.sendall(request("POST", "/body?read", "Content-Length: 50000"))
+        for _ in range(50):
+            time.sleep(0.05)
+            connection.sendall(b"x" * 1000)
+        answer = Answer(read_on(connection)[0], "POST", False)
+    expect("the status for a body that takes longer than -t, but comes steadily", 200, answer.code,
+           "credit in connection.c")
 
 
 def check_together():
