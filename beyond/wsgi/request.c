@@ -153,7 +153,8 @@ static int read_field(struct request *r, struct text line) {
     return heed_field(r, field);
 }
 
-int request_read(struct request *r, struct connection *c) {
+/* Reads the lines of the head, up to the empty one. Returns what request_read does. */
+static int read_lines(struct request *r, struct connection *c) {
     size_t used = 0;
     for (int lines = 0, empty = 0;;) {
         ssize_t size = connection_line(c, r->head + used, HEAD_SIZE - used, false);
@@ -162,13 +163,18 @@ int request_read(struct request *r, struct connection *c) {
         if (size == LINE_TOO_LONG) return lines == 0 ? 414 : 431;
         /* late with what it has begun: that it can be told */
         if (size == -1) return c->end > 0 && now_ms() >= c->deadline ? 408 : -1;
-        if (size == 0 && lines > 0) break;
+        if (size == 0 && lines > 0) return 0;
         /* an empty line before the request is forgiven, once: RFC 9112, 2.2 */
         if (size == 0 && empty++ == 0) continue;
         status = lines++ == 0 ? read_request_line(r, line) : read_field(r, line);
         if (status != 0) return status;
         used += line.size;
     }
+}
+
+int request_read(struct request *r, struct connection *c) {
+    int status = read_lines(r, c);
+    if (status != 0) return status;
     if (r->chunked && r->has_length) return 400;
     if (r->left > body_most) return 413;
     return r->has_host || r->http10 ? 0 : 400;
