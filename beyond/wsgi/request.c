@@ -69,7 +69,8 @@ static int read_target(struct request *r, struct text target) {
         /* without a host it names nobody: RFC 9110, 4.2.1 */
         if (r->host.size == 0 || r->host.at[0] == ':' || !is_host(r->host)) return 400;
         target = (struct text){rest.at + r->host.size, rest.size - r->host.size};
-    } else if (is_word(target, "*") || is_word(r->method, "CONNECT")) {
+    } else if ((is_word(r->method, "OPTIONS") && is_word(target, "*")) ||
+               is_word(r->method, "CONNECT")) {
         return 501; /* these are about no page: PATH_INFO cannot say them */
     } else if (target.at[0] != '/') {
         return 400;

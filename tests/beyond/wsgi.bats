@@ -219,9 +219,6 @@ compare() {
         run curl -s -o /dev/null -w '%{http_code}' --max-time 20 "http://localhost:$PORT/${expected%:*}"
         expect "the status of /${expected%:*}, where nobody can be told" "${expected#*:}" "$output" "complain in gateway.py"
     done
-    run curl -s -o /dev/null -w '%{http_code}' --max-time 20 -H 'Transfer-Encoding: chunked' -d x -H 'Trailer: x' \
-        "http://localhost:$PORT/body?read"
-    expect "the status of one with a body" 200 "$output" "serve in gateway.py"
 }
 
 @test "9.1 what is wrong with the application is said before anything is served" {

@@ -109,11 +109,13 @@ def check_body():
                         (b"5 5\r\nhello\r\n0\r\n\r\n", "two sizes"), (b"5\v\r\nhello\r\n0\r\n\r\n", "odd blank"),
                         (b"5;\1\r\nhello\r\n0\r\n\r\n", "control character"), (b"5;a\rb\r\nhello\r\n0\r\n\r\n", "CR"),
                         (b"5;" + b"x" * 300 + b"\r\n", "long line"), (b"0\r\n" + b"A: b\r\n" * 101, "long trailer"),
-                        (b"0\r\nA b\r\n\r\n", "trailer without a colon"), (b"0\r\nA: \1\r\n\r\n", "trailer with control")]:
+                        (b"0\r\nA b\r\n\r\n", "trailer without a colon"),
+                        (b"0\r\nA: \1\r\n\r\n", "trailer with control")]:
         answer = ask(PORT, request("POST", "/body?read", "Transfer-Encoding: chunked") + chunks + b"\r\n")
         expect(f"the status for wrong chunks: {why}", 400, answer.code, "body.c, and ClientError in gateway.py")
     for line in b"5 ", b"5\t ;x", b"5; x=\t\"y\"", b"00000000000000000000000000000005":
-        answer = ask(PORT, request("POST", "/body?read", "Transfer-Encoding: chunked") + line + b"\r\nhello\r\n0 \r\n\r\n")
+        chunks = line + b"\r\nhello\r\n0 \r\n\r\n"
+        answer = ask(PORT, request("POST", "/body?read", "Transfer-Encoding: chunked") + chunks)
         expect(f"the body whose chunk begins with {line!r}", ["hello", ""], json.loads(answer.body or "null"),
                "read_chunk_line in body.c")
 
@@ -123,7 +125,8 @@ def check_large():
     for size, code in [(10, 200), (11, 413), (10**15, 413)]:
         answer = ask(PORT, request("POST", "/one", f"Content-Length: {size}"))
         expect(f"the status for a body of {size} bytes, where -b is 10", code, answer.code, "request_read in request.c")
-    for chunks, code in [(b"5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n", 200), (b"6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n", 413),
+    for chunks, code in [(b"5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n", 200),
+                         (b"6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n", 413),
                          (b"f" * 17 + b"\r\n", 413)]:
         answer = ask(PORT, request("POST", "/body?read", "Transfer-Encoding: chunked") + chunks)
         expect(f"the status for {chunks!r}, where -b is 10", code, answer.code, "read_chunk_line in body.c")
@@ -216,7 +219,8 @@ def check_rules():
         ("header_tab", "('A', 'b\\tc')"), ("header_euro", "latin-1 alone"), ("header_name", "'A b' is not a header"),
         ("header_colon", "'A:' is not a header"), ("hop", "Connection is about the connection"),
         ("hop2", "transfer-Encoding is about"), ("length_word", "no Content-Length: 'five'"),
-        ("lengths", "no Content-Length: '5, 6'"), ("lengths_alike", "no Content-Length: '5, 5'"), ("text", "made of bytes, not of str"),
+        ("lengths", "no Content-Length: '5, 6'"), ("lengths_alike", "no Content-Length: '5, 5'"),
+        ("text", "made of bytes, not of str"),
         ("text_whole", "made of bytes, not of str"), ("nothing", "'NoneType' object is not iterable"),
         ("before", "ValueError: before the answer: "), ("exits", "SystemExit: the application wants to end"),
         ("closes_after_failure", "before the first byte"),
@@ -329,6 +333,7 @@ def check_refusals():
         (request("GET", "/" + long), 414), (request("GET", "/", "X: " + long), 431),
         (request("GET", "/", *["X: y"] * 99), 431), (request("POST", "/", "Transfer-Encoding: gzip, chunked"), 501),
         (request("POST", "/", "Transfer-Encoding: gzip"), 501), (request("OPTIONS", "*"), 501),
+        (request("GET", "*"), 400),
         (request("CONNECT", "a:1"), 501), (request("GET", "/", version="2.0"), 505),
     ]
     for data, code in cases:
