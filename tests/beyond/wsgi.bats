@@ -217,7 +217,8 @@ compare() {
     start_server bash -c 'exec "$@" 2>/dev/full' - env -C "$PROBES" "$WSGI" -p 0 odd:application
     for expected in before:500 status_word:500 long:200 one:200; do
         run curl -s -o /dev/null -w '%{http_code}' --max-time 20 "http://localhost:$PORT/${expected%:*}"
-        expect "the status of /${expected%:*}, where nobody can be told" "${expected#*:}" "$output" "complain in gateway.py"
+        expect "the status of /${expected%:*}, where nobody can be told, and curl's" "${expected#*:} 0" "$output $status" \
+            "complain in gateway.py"
     done
 }
 

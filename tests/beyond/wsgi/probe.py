@@ -127,7 +127,7 @@ def check_large():
         expect(f"the status for a body of {size} bytes, where -b is 10", code, answer.code, "request_read in request.c")
     for chunks, code in [(b"5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n", 200),
                          (b"6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n", 413),
-                         (b"f" * 17 + b"\r\n", 413)]:
+                         (b"f" * 17 + b"\r\n", 413), (b"1%016x\r\nhello\r\n0\r\n\r\n" % 5, 413)]:
         answer = ask(PORT, request("POST", "/body?read", "Transfer-Encoding: chunked") + chunks)
         expect(f"the status for {chunks!r}, where -b is 10", code, answer.code, "read_chunk_line in body.c")
     expect_said("a body that is too large", "wsgi: a client is lost: the request's body is too large")
