@@ -33,7 +33,7 @@ static const char USAGE[] =
     " [-b BYTES of a body] [-h] MODULE:CALLABLE\n";
 static in_port_t port = DEFAULT_PORT;
 static int64_t patience = DEFAULT_PATIENCE;
-uint64_t body_most = 16 * 1024 * 1024;
+uint64_t body_most = UINT64_C(16) * 1024 * 1024;
 
 /* Prints what went wrong, with errno's reason: the server goes on. */
 static void complain(const char *call) {
