@@ -40,6 +40,9 @@ HOLDERS = {"single": 1, "prefork": WORKERS, "threads": WORKERS}
 KEEPS = {"uv": 1}  # descriptors that a library opens with the first client, for good
 if os.environ.get("SANITIZE"):
     KEEPS["coroutine"] = 1  # the sanitizer's log: it warns of makecontext
+MINDERS = {}  # threads that are not the model's own, and come with the first that it makes
+if "thread" in os.environ.get("SANITIZE", ""):
+    MINDERS["thread-per-connection"] = 1  # the sanitizer's
 TAKES_WORKERS = ("prefork", "threads", "multi")
 TAKES_MOST = ("fork", "thread-per-connection", "poll", "epoll", "uv", "coroutine", "event", "uring")
 
@@ -183,7 +186,7 @@ class Server:
             self.port = int(line.group(1))
         wait_until(self.waits, "the server has done what it does before it waits for clients", "announce, and what follows")
         processes, threads, descriptors = self.holds()
-        self.at_first = processes, threads, descriptors + KEEPS.get(model, 0)
+        self.at_first = processes, threads + MINDERS.get(model, 0), descriptors + KEEPS.get(model, 0)
 
     def output(self):
         """What it has printed."""
