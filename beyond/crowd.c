@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 static void unlink_one(struct conversation *c) {
@@ -50,17 +51,33 @@ int crowd_accept(struct crowd *crowd, int listener) {
     while (crowd_may_grow(crowd)) {
         int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd != -1 || errno == EAGAIN || errno == EWOULDBLOCK) return fd;
-        switch (remedy_for(errno)) {
-        case REMEDY_AGAIN: break;
-        case REMEDY_WAIT:
-            complain("accept");
-            crowd->again_at = now_ms() + ACCEPT_PAUSE;
-            break;
-        case REMEDY_NONE: die("accept");
-        }
+        crowd_not_accepted(crowd);
     }
     errno = 0;
     return -1;
+}
+
+void crowd_not_accepted(struct crowd *crowd) {
+    switch (remedy_for(errno)) {
+    case REMEDY_AGAIN: break;
+    case REMEDY_WAIT:
+        complain("accept");
+        crowd->again_at = now_ms() + ACCEPT_PAUSE;
+        break;
+    case REMEDY_NONE: die("accept");
+    }
+}
+
+void *crowd_welcome(struct crowd *crowd, int fd, size_t size) {
+    struct conversation *c = calloc(1, size);
+    if (c == NULL) {
+        complain("malloc");
+        turn_away(fd);
+        return NULL;
+    }
+    conversation_begin(c, fd);
+    crowd_add(crowd, c);
+    return c;
 }
 
 int crowd_patience(const struct crowd *crowd) {

@@ -26,7 +26,16 @@ bool crowd_may_grow(struct crowd *crowd);
  * accept(2). */
 int crowd_accept(struct crowd *crowd, int listener);
 
-/* Adds a conversation that begins. */
+/* Finds the remedy when accept(2) has failed, whoever has called it, by errno: none is needed, or a
+ * pause, after a complaint, or none is known: then the program ends. */
+void crowd_not_accepted(struct crowd *crowd);
+
+/* Begins the conversation of a client who has come, and adds it. Returns memory of that size for
+ * the client, all zero but for the conversation, which is the first thing in it; or NULL, if there
+ * is none: then the client has been turned away. */
+void *crowd_welcome(struct crowd *crowd, int fd, size_t size);
+
+/* Adds a conversation that begins, for a model that has memory of its own. */
 void crowd_add(struct crowd *crowd, struct conversation *c);
 
 /* Takes one out that ends. */

@@ -71,20 +71,14 @@ static void go_on(struct loop *loop, struct conversation *c) {
 }
 
 static void begin(struct loop *loop, int fd) {
-    struct conversation *c = malloc(sizeof *c);
-    if (c == NULL) {
-        complain("malloc");
-        turn_away(fd);
-        return;
-    }
-    conversation_begin(c, fd);
-    /* its request is often there already: then it needs no place on any list */
+    struct conversation *c = crowd_welcome(&loop->crowd, fd, sizeof *c);
+    if (c == NULL) return;
+    /* its request is often there already: then it needs no place on the kernel's list */
     if (conversation_go(c) == WANT_NOTHING) {
-        conversation_end(c);
-        free(c);
+        end(loop, c);
         return;
     }
-    crowd_add(&loop->crowd, c);
+    crowd_keep(&loop->crowd, c);
     c->watched = events_for(c);
     if (!watch(loop, EPOLL_CTL_ADD, fd, c->watched, c)) {
         complain("epoll_ctl");

@@ -28,21 +28,13 @@ struct client {
 
 static struct event_base *base;
 static struct evconnlistener *listener;
-static struct event *lateness, *accept_pause;
+static struct event *lateness;
 static int64_t looks_at = INT64_MAX; /* when lateness will look for who is late */
 static struct crowd crowd;
 
-/* Has the library call back in so many milliseconds. */
-static void call_in(struct event *timer, int64_t time) {
-    struct timeval wait = {.tv_sec = (time_t)(time / 1000),
-                           .tv_usec = (suseconds_t)(time % 1000 * 1000)};
-    if (evtimer_add(timer, &wait) == -1) die("evtimer_add");
-}
-
 static void listen_or_not(void) {
-    bool full = service.most > 0 && crowd.size >= service.most;
-    bool wanted = !full && !evtimer_pending(accept_pause, NULL);
-    if ((wanted ? evconnlistener_enable(listener) : evconnlistener_disable(listener)) == -1)
+    if ((crowd_may_grow(&crowd) ? evconnlistener_enable(listener)
+                                : evconnlistener_disable(listener)) == -1)
         die("evconnlistener");
 }
 
@@ -51,7 +43,10 @@ static void listen_or_not(void) {
 static void look_at(int64_t time) {
     int64_t left = time - now_ms();
     if (time >= looks_at) return;
-    call_in(lateness, left < 1 ? 1 : left);
+    if (left < 1) left = 1;
+    struct timeval wait = {.tv_sec = (time_t)(left / 1000),
+                           .tv_usec = (suseconds_t)(left % 1000 * 1000)};
+    if (evtimer_add(lateness, &wait) == -1) die("evtimer_add");
     looks_at = time;
 }
 
@@ -168,6 +163,7 @@ static void look_for_the_late(evutil_socket_t none, short what, void *nothing) {
         conversation_late(c);
         go_on((struct client *)c);
     }
+    listen_or_not();
     patience = crowd_patience(&crowd);
     if (patience != -1) look_at(now_ms() + patience);
 }
@@ -194,20 +190,9 @@ static void have_accepted(struct evconnlistener *from, evutil_socket_t fd, struc
 
 static void accept_failed(struct evconnlistener *from, void *nothing) {
     (void)from, (void)nothing;
-    switch (remedy_for(errno)) {
-    case REMEDY_AGAIN: return;
-    case REMEDY_WAIT:
-        complain("accept");
-        call_in(accept_pause, ACCEPT_PAUSE);
-        listen_or_not();
-        return;
-    case REMEDY_NONE: die("accept");
-    }
-}
-
-static void accept_again(evutil_socket_t none, short what, void *nothing) {
-    (void)none, (void)what, (void)nothing;
+    crowd_not_accepted(&crowd);
     listen_or_not();
+    if (crowd.again_at != 0) look_at(crowd.again_at);
 }
 
 int serve_event(void) {
@@ -215,8 +200,7 @@ int serve_event(void) {
     base = event_base_new();
     if (base == NULL) die("event_base_new");
     lateness = evtimer_new(base, look_for_the_late, NULL);
-    accept_pause = evtimer_new(base, accept_again, NULL);
-    if (lateness == NULL || accept_pause == NULL) die("evtimer_new");
+    if (lateness == NULL) die("evtimer_new");
     if (evutil_make_socket_nonblocking(service.listener) == -1) die("fcntl");
     /* disabled, as it would not say that it could not enable it: listen_or_not does */
     listener = evconnlistener_new(base, have_accepted, NULL,

@@ -76,22 +76,17 @@ static void go_on(struct loop *loop, struct conversation *c) {
 }
 
 static void begin(struct loop *loop, int fd) {
-    struct conversation *c = make_room(loop) ? malloc(sizeof *c) : NULL;
-    if (c == NULL) {
+    struct conversation *c;
+    if (!make_room(loop)) {
         complain("malloc");
         turn_away(fd);
         return;
     }
-    conversation_begin(c, fd);
-    /* its request is often there already: then it needs no place in any array */
-    if (conversation_go(c) == WANT_NOTHING) {
-        conversation_end(c);
-        free(c);
-        return;
-    }
-    crowd_add(&loop->crowd, c);
+    c = crowd_welcome(&loop->crowd, fd, sizeof *c);
+    if (c == NULL) return;
     c->watched = (uint32_t)loop->count;
-    append(loop, fd, events_for(c), c);
+    append(loop, fd, POLLIN, c);
+    go_on(loop, c); /* its request is often there already */
 }
 
 static void accept_some(struct loop *loop) {

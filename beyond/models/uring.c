@@ -38,7 +38,6 @@ static struct io_uring ring;
 static struct crowd crowd;
 static bool accepts; /* the kernel has been told to accept; its address marks the result */
 static bool accepts_many; /* told once for all: since Linux 5.19 */
-static int64_t again_at; /* the time when to accept again, after a pause; 0: no pause */
 
 /* Where the first bytes of a request come. Whoever is idle needs no space of his own: the kernel
  * takes one of these when there is something to put into it. Since Linux 5.19; else NULL. */
@@ -58,10 +57,8 @@ static struct io_uring_sqe *next_request(void) {
 }
 
 static void accept_or_not(void) {
-    bool full = service.most > 0 && crowd.size >= service.most;
     struct io_uring_sqe *request;
-    if (again_at != 0 && now_ms() >= again_at) again_at = 0;
-    if (accepts || full || again_at != 0) return;
+    if (accepts || !crowd_may_grow(&crowd)) return;
     request = next_request();
     io_uring_prep_accept(request, service.listener, NULL, NULL, SOCK_CLOEXEC);
 #ifdef LIBURING_2_2
@@ -127,15 +124,8 @@ static void go_on(struct client *client) {
 }
 
 static void begin(int fd) {
-    struct client *client = calloc(1, sizeof *client);
-    if (client == NULL) {
-        complain("malloc");
-        turn_away(fd);
-        return;
-    }
-    conversation_begin(&client->conversation, fd);
-    crowd_add(&crowd, &client->conversation);
-    go_on(client);
+    struct client *client = crowd_welcome(&crowd, fd, sizeof *client);
+    if (client != NULL) go_on(client);
 }
 
 /* Takes back what the kernel has to do for a client who is late: if that is not done yet, it ends
@@ -171,14 +161,7 @@ static void have_accepted(int result, bool more) {
         return;
     }
     errno = -result;
-    switch (remedy_for(errno)) {
-    case REMEDY_AGAIN: return;
-    case REMEDY_WAIT:
-        complain("accept");
-        again_at = now_ms() + ACCEPT_PAUSE;
-        return;
-    case REMEDY_NONE: die("accept");
-    }
+    crowd_not_accepted(&crowd);
 }
 
 /* The kernel has received or sent so many bytes; common: where, if not in the client's own space.
@@ -225,7 +208,6 @@ static void handle_result(const struct io_uring_cqe *result) {
 /* Hands over what was asked for, and waits for a result, or until somebody is late. */
 static void submit_and_wait(void) {
     int result, patience = crowd_patience(&crowd);
-    if (again_at != 0 && (patience == -1 || patience > ACCEPT_PAUSE)) patience = ACCEPT_PAUSE;
     struct __kernel_timespec time = {patience / 1000, patience % 1000 * 1000000LL};
     struct io_uring_cqe *first;
 #ifdef LIBURING_2_2

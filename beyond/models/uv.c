@@ -7,12 +7,11 @@
  * Starves  everybody, if a callback calculates long; nobody, if clients only wait
  * Next     coroutine.c
  */
-#define _GNU_SOURCE /* accept4 */
+#define _POSIX_C_SOURCE 200809L
 #include "../crowd.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <uv.h>
 
 enum {
@@ -30,7 +29,7 @@ struct client {
 
 static uv_loop_t loop;
 static uv_poll_t listener; /* not uv_listen: see accept_some */
-static uv_timer_t lateness, accept_pause;
+static uv_timer_t lateness;
 static int64_t looks_at = INT64_MAX; /* when lateness will look for who is late */
 static bool listens;
 static struct crowd crowd;
@@ -49,17 +48,11 @@ static void need(const char *what, int error) {
 static void accept_some(uv_poll_t *poll, int error, int events);
 
 static void listen_or_not(void) {
-    bool full = service.most > 0 && crowd.size >= service.most;
-    bool wanted = !full && !uv_is_active((uv_handle_t *)&accept_pause);
+    bool wanted = crowd_may_grow(&crowd);
     if (wanted == listens) return;
     need("uv_poll",
          wanted ? uv_poll_start(&listener, UV_READABLE, accept_some) : uv_poll_stop(&listener));
     listens = wanted;
-}
-
-static void accept_again(uv_timer_t *timer) {
-    (void)timer;
-    listen_or_not();
 }
 
 /* ---- Time ---------------------------------------------------------------- */
@@ -81,6 +74,7 @@ static void look_for_the_late(uv_timer_t *timer) {
         conversation_late(c);
         go_on((struct client *)c);
     }
+    listen_or_not();
     patience = crowd_patience(&crowd);
     if (patience != -1) look_at(now_ms() + patience, look_for_the_late);
 }
@@ -175,48 +169,32 @@ static void go_on(struct client *client) {
 }
 
 static void begin(int fd) {
-    struct client *client = calloc(1, sizeof *client);
-    if (client == NULL) {
-        complain("malloc");
-        turn_away(fd);
-        return;
-    }
+    struct client *client = crowd_welcome(&crowd, fd, sizeof *client);
+    if (client == NULL) return;
     need("uv_tcp_init", uv_tcp_init(&loop, &client->tcp));
     need("uv_tcp_open", uv_tcp_open(&client->tcp, fd)); /* now it is the loop's to close */
     client->tcp.data = client->write.data = client;
-    conversation_begin(&client->conversation, fd);
-    crowd_add(&crowd, &client->conversation);
     go_on(client);
 }
 
 /* libuv would accept, too (uv_listen); but when no descriptor is left, it accepts and closes all
  * who are in the queue, who might have been served a moment later. */
 static void accept_some(uv_poll_t *poll, int error, int events) {
-    (void)events;
+    (void)poll, (void)events;
     need("uv_poll", error);
-    for (int i = 0; i < ACCEPTS_AT_ONCE && uv_is_active((uv_handle_t *)poll); i++) {
-        int fd = accept4(service.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        enum remedy remedy;
-        if (fd != -1) {
-            begin(fd);
-            listen_or_not();
-            continue;
-        }
-        if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-        remedy = remedy_for(errno);
-        if (remedy == REMEDY_NONE) die("accept");
-        if (remedy == REMEDY_AGAIN) continue;
-        complain("accept");
-        need("uv_timer_start", uv_timer_start(&accept_pause, accept_again, ACCEPT_PAUSE, 0));
-        listen_or_not();
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        int fd = crowd_accept(&crowd, service.listener);
+        if (fd == -1) break;
+        begin(fd);
     }
+    listen_or_not();
+    if (crowd.again_at != 0) look_at(crowd.again_at, look_for_the_late);
 }
 
 int serve_uv(void) {
     crowd_begin(&crowd);
     need("uv_loop_init", uv_loop_init(&loop));
     need("uv_timer_init", uv_timer_init(&loop, &lateness));
-    need("uv_timer_init", uv_timer_init(&loop, &accept_pause));
     need("uv_poll_init", uv_poll_init(&loop, &listener, service.listener)); /* never blocks now */
     listen_or_not();
     announce();

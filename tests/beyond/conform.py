@@ -1198,6 +1198,25 @@ def at_most(lab):
     expect_nothing_left(server)
 
 
+def no_descriptor(lab):
+    """When no descriptor is left, it says so and pauses, ten times a second at the most; all are served in the end"""
+    server = lab.start("-m", 100)
+    pid = server.process.pid
+    limit = max(int(name) for name in os.listdir(f"/proc/{pid}/fd")) + 4
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    begin = time.monotonic()
+    clients = [Client(server) for _ in range(10)]
+    for client in clients:
+        ask(lab.protocol, client)
+    wait_until(lambda: server.complaints().count(b"serve: accept: Too many open files\n") >= 4,
+               lambda: f"four complaints that no descriptor is left, instead of {show(server.complaints())}", "remedy_for")
+    expect_lasted(begin, 0.29, "ACCEPT_PAUSE")
+    for client in clients:
+        hear_answer(lab.protocol, client)
+        client.leave()
+    expect_nothing_left(server)
+
+
 def serves(protocol, server):
     try:
         expect_service(protocol, server)
@@ -1219,6 +1238,7 @@ for _protocol in GROUPS:
     check(_protocol, "crowd", only=lambda model: HOLDERS.get(model, 3) > 2)(beside_slow_ones)
     check(_protocol, "crowd")(resets)
     check(_protocol, "crowd", only=lambda model: model in TAKES_MOST)(at_most)
+check("http", "crowd", only=lambda model: model in TAKES_MOST and model != "fork")(no_descriptor)
 
 
 # ---- echo
