@@ -12,13 +12,8 @@ unset STEP SERVER PORT http_proxy all_proxy ALL_PROXY no_proxy NO_PROXY MAKELEVE
 
 # doctor [PREFIX...] -- CHECK...: runs it behind PREFIX.
 doctor() {
-    local prefix=()
-    while [ "$1" != -- ]; do
-        prefix+=("$1")
-        shift
-    done
-    shift
-    run --separate-stderr timeout -k 10 120 "${prefix[@]}" tools/doctor "$@"
+    split_words "$@"
+    run --separate-stderr timeout -k 10 120 "${BEFORE[@]}" tools/doctor "${AFTER[@]}"
     expect "what it prints besides" '' "$stderr" tools/doctor
 }
 

@@ -121,6 +121,17 @@ not_under_valgrind() {
     if [ -n "${VALGRIND-}" ]; then skip_unasked "under valgrind: $1"; fi
 }
 
+# split_words [WORD...] -- [WORD...]: sets BEFORE to the words before --, and AFTER to those behind it.
+split_words() {
+    BEFORE=()
+    while [ "$1" != -- ]; do
+        BEFORE+=("$1")
+        shift
+    done
+    # shellcheck disable=SC2034 # for the caller
+    AFTER=("${@:2}")
+}
+
 # expect WHAT EXPECTED SEEN LOOK: fails unless SEEN equals EXPECTED; LOOK says what to look at next.
 expect() {
     if [ "$2" = "$3" ]; then return 0; fi

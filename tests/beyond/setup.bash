@@ -57,14 +57,9 @@ needs() {
 # serve_beyond [PREFIX...] -- MODEL PROTOCOL [OPTION...]: starts that server at any port, behind PREFIX
 # (prlimit ...). Sets what start_server sets, and MODEL, for what is said of it.
 serve_beyond() {
-    local prefix=()
-    while [ "$1" != -- ]; do
-        prefix+=("$1")
-        shift
-    done
-    shift
-    MODEL=$1
-    start_server "${prefix[@]}" "$SERVE" "$@" -p 0
+    split_words "$@"
+    MODEL=${AFTER[0]}
+    start_server "${BEFORE[@]}" "$SERVE" "${AFTER[@]}" -p 0
 }
 
 # serve_by MODEL PROTOCOL [OPTION...]: the same without a prefix.
