@@ -197,13 +197,15 @@ $(BUILD)/tests/unit/watch: tests/unit/watch_test.c $(wildcard tools/watch/*.[ch]
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $< -lcriterion
 
+PKG_CONFIG ?= pkg-config
+
 # --- beyond/wsgi: a program of its own, as it needs Python's library; PYTHON is the interpreter that belongs to it.
-PYTHON_EMBED := $(shell pkg-config --exists 'python3-embed >= 3.10' 2>/dev/null && echo python3-embed)
+PYTHON_EMBED := $(shell $(PKG_CONFIG) --exists 'python3-embed >= 3.10' 2>/dev/null && echo python3-embed)
 WSGI := $(if $(PYTHON_EMBED),$(SET)/beyond/wsgi/wsgi)
 ifdef WSGI
-PYTHON := $(shell pkg-config --variable=exec_prefix python3-embed)/bin/python$(shell pkg-config --modversion python3-embed)
-WSGI_FLAGS := -DPYTHON='"$(PYTHON)"' $(patsubst -I%,-isystem %,$(shell pkg-config --cflags python3-embed))
-WSGI_LIBRARIES := $(shell pkg-config --libs python3-embed)
+PYTHON := $(shell $(PKG_CONFIG) --variable=exec_prefix python3-embed)/bin/python$(shell $(PKG_CONFIG) --modversion python3-embed)
+WSGI_FLAGS := -DPYTHON='"$(PYTHON)"' $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags python3-embed))
+WSGI_LIBRARIES := $(shell $(PKG_CONFIG) --libs python3-embed)
 
 $(WSGI): $(wildcard beyond/wsgi/*.[ch]) $(BUILD)/wsgi/gateway.inc $(FLAGS)
 	@mkdir -p $(@D)
@@ -221,12 +223,12 @@ BEYOND := $(SET)/beyond/serve
 BEYOND_CLIENT := $(SET)/beyond/client/talk
 BEYOND_LIBRARIES := uv:libuv event:libevent uring:liburing
 library_of = $(patsubst $1:%,%,$(filter $1:%,$(BEYOND_LIBRARIES)))
-found = $(shell pkg-config --exists $1 2>/dev/null && echo $1)
+found = $(shell $(PKG_CONFIG) --exists $1 2>/dev/null && echo $1)
 BEYOND_FOUND := $(foreach pair,$(BEYOND_LIBRARIES),$(call found,$(lastword $(subst :, ,$(pair)))))
 BEYOND_SYSTEMD := $(call found,libsystemd)
 BEYOND_MISSING := $(foreach pair,$(BEYOND_LIBRARIES),$(if $(filter $(lastword $(subst :, ,$(pair))),$(BEYOND_FOUND)),,$(firstword $(subst :, ,$(pair)))))
 BEYOND_SOURCES := $(filter-out $(BEYOND_MISSING:%=beyond/models/%.c),$(wildcard beyond/*.c beyond/models/*.c beyond/protocols/*.c))
-BEYOND_FLAGS = $(if $(BEYOND_SYSTEMD),-DHAVE_SYSTEMD) $(if $(strip $(BEYOND_FOUND)$(BEYOND_SYSTEMD)),$(shell pkg-config --cflags --libs $(BEYOND_FOUND) $(BEYOND_SYSTEMD)))
+BEYOND_FLAGS = $(if $(BEYOND_SYSTEMD),-DHAVE_SYSTEMD) $(if $(strip $(BEYOND_FOUND)$(BEYOND_SYSTEMD)),$(shell $(PKG_CONFIG) --cflags --libs $(BEYOND_FOUND) $(BEYOND_SYSTEMD)))
 
 .PHONY: beyond
 beyond: $(BEYOND) $(BEYOND_CLIENT) $(WSGI) ## Build beyond/serve, every server of the article's siblings, and what belongs to it.

@@ -95,7 +95,8 @@ static int help(void) {
     for (size_t i = 0; i < MODEL_COUNT; i++) {
         printf("  %-22s%s\n", MODELS[i].name, MODELS[i].about);
         if (MODELS[i].serve == NULL)
-            printf("  %-22s(left out of this program: %s was missing)\n", "", MODELS[i].library);
+            printf("  %-22s(left out: type make deps-beyond, or install %s, and build it again)\n",
+                   "", MODELS[i].library);
     }
     printf("\nProtocols:\n");
     for (size_t i = 0; i < PROTOCOL_COUNT; i++)
