@@ -265,7 +265,7 @@ unplug: $(BEYOND) $(PATIENCE_PROGRAM) ## Pull the cable between a client and a s
 BENCH := $(addprefix build/bench/,limit answer holder)
 
 .PHONY: bench
-bench: $(BUILT) $(BEYOND) $(BENCH) ## Measure the servers side by side, in about an hour; QUICK=1 for a minute, ONLY=2 for one question.
+bench: $(BUILT) $(BEYOND) $(BENCH) ## Measure the servers side by side, in about an hour; QUICK=1 for a minute or two, ONLY=2 for one question.
 	@tools/deps check $(WHO) ab gnuplot
 	@BENCH_COMPILE='$(COMPILE)' QUICK='$(QUICK)' ONLY='$(ONLY)' AMONG='$(AMONG)' ROUNDS='$(ROUNDS)' OUT='$(OUT)' \
 		PYTHON_SERVER='$(PYTHON_SERVER)' PYTHON_CLIENT='$(PYTHON_CLIENT)' beyond/bench/bench

@@ -211,7 +211,7 @@ no_network() {
 # leaves_nothing SIGNAL STATUS: begins a run of balance, and ends it by SIGNAL in the midst of an event.
 leaves_nothing() {
     local processes networks result
-    background env OUT="$LAB_DIR/out" BIN="$BIN" TMPDIR="$LAB_DIR" BALANCE_SECONDS=20 RATE=20 EVENTS="freeze" MODEL="${MODEL:-epoll}" beyond/balancer/balance
+    background env OUT="$LAB_DIR/out" BIN="$BIN" TMPDIR="$LAB_DIR" BALANCE_SECONDS=20 RATE=20 EVENTS="freeze" beyond/balancer/balance
     expect_soon "web2 is frozen" "beyond/balancer/balance" says 'HAProxy has found web2 down'
     read -ra processes <<<"$(family "$BACKGROUND_PID" | xargs)"
     read -ra networks <<<"$(networks "${processes[@]}" | xargs)"
@@ -336,9 +336,20 @@ time_out() {
     between "seconds from its last answer to ETIMEDOUT" 2.9 7 "$(time_out cleo 'heard: I am cleo')" "$(<"$TOUR")"
 }
 
+@test "10.3 TCP_USER_TIMEOUT of 2 s without keep-alive: a client that waits is told nothing" {
+    all_of_unplug
+    foretold "dora still waits, and no timer runs"
+}
+
+@test "10.3 TCP_USER_TIMEOUT of 1.5 s with keep-alive, 1 s and nine questions: a client that waits is told ETIMEDOUT after 2 s" {
+    all_of_unplug
+    foretold "so has emil"
+    between "seconds from its last answer to ETIMEDOUT" 1.9 6 "$(time_out emil 'heard: I am emil')" "$(<"$TOUR")"
+}
+
 @test "10.3 the server holds the conversations of those who gave up until its own time-out" {
     all_of_unplug
-    foretold "two conversations, ESTABLISHED"
+    foretold "four conversations, ESTABLISHED"
     foretold "the server has hung up by itself"
     expect "the status of make unplug" 0 "$(<"$TOUR.status")" "$(<"$TOUR")"
 }

@@ -8,7 +8,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../setup.bash"
 
 export SERVE=$BIN/beyond/serve
-ASKED=${MODEL-} # serve_beyond sets MODEL
+ASKED=${MODEL-}
+unset MODEL # it is one model, serve_beyond says which; balance, too, looks for it
 # shellcheck disable=SC2034 # for the tests
 PYTHON=$(command -v /usr/bin/python3 || echo python3) # another one may be slow to start
 # shellcheck disable=SC2034 # for the tests
