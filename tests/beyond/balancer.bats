@@ -365,6 +365,8 @@ time_out() {
     refuses "balance: FALL=0 is not a number .*" FALL=0 beyond/balancer/balance
     refuses "balance: EVENTS: there is no event 'flood': .*" EVENTS="kill flood" beyond/balancer/balance
     refuses "balance: MODEL=nodel is none that there is: .*" MODEL=nodel beyond/balancer/balance
+    touch "$LAB_DIR/file"
+    refuses "balance: OUT=$LAB_DIR/file: no files can be made there" OUT="$LAB_DIR/file" beyond/balancer/balance
     refuses "balance: NETWORK=none is neither hosts nor loopback" NETWORK=none beyond/balancer/balance
     refuses "balance: .*/none/beyond/serve is not built: type make beyond" BIN="$LAB_DIR/none" beyond/balancer/balance
     refuses "unplug: there is no cable to pull: NETWORK=loopback was asked for" NETWORK=loopback PATIENCE_PROGRAM="$PATIENCE_PROGRAM" beyond/balancer/unplug

@@ -155,6 +155,9 @@ groups_of() {
     expect "ONLY=9" "2 bench: ONLY=9 is not a number from 1 to 6" "$status $output" main
     bench ROUNDS=none
     expect "ROUNDS=none" "2 bench: ROUNDS=none is not a number from 1 to 1000" "$status $output" Bench.number
+    touch "$LAB_DIR/file"
+    bench OUT="$LAB_DIR/file"
+    expect "OUT=file" "2 bench: $LAB_DIR/file: File exists: OUT=DIRECTORY says where the results go" "$status $output" run
     bench BIN="$LAB_DIR"
     expect_match "no beyond/serve" '^bench: .*/beyond/serve does not run .*: make beyond builds it$' "$output" "class Bench"
 }
