@@ -395,7 +395,11 @@ time_out() {
 
 @test "patience: says, hears, and ends with either side" {
     start_server "$SERVE" epoll echo -p 0 -I 0.5
-    run "$PATIENCE_PROGRAM" -u 1000 -k 5,5,5 127.0.0.1 "$PORT" < <(echo hello && sleep 10)
+    local in
+    mkfifo "$LAB_DIR/in"
+    exec {in}<>"$LAB_DIR/in" # both ends: it has no end of file
+    echo hello >&"$in"
+    run "$PATIENCE_PROGRAM" -u 1000 -k 5,5,5 127.0.0.1 "$PORT" <&"$in"
     expect "the status when the server hangs up" 0 "$status" "$output"
     expect_match "what it prints" 'connected.*said:  hello.*heard: hello.*the server hung up$' "${output//$'\n'/ }" pass_on
     run "$PATIENCE_PROGRAM" 127.0.0.1 "$PORT" </dev/null

@@ -173,7 +173,8 @@ holds_half() {
 }
 
 @test "10.6 a question ends with ?, an answer with .: also an unknown one, and half a one hurts nobody" {
-    for model in $(models inetd); do
+    needs_models inetd
+    for model in "${MODELS[@]}"; do
         serve_by "$model" zen
         connect client
         say "$client" 'Simple is better'
@@ -205,7 +206,8 @@ holds_half() {
         serve_by "$model" zen
         talks_well zen -n 100
     done
-    if [ -n "$(models)" ] && is_built inetd && command -v tcpserver >/dev/null; then
+    if [[ " $(models | xargs) " == *" inetd "* ]]; then
+        needs tcpserver
         background tcpserver -1 -H -R -l 0 -c 200 127.0.0.1 0 "$SERVE" inetd zen
         expect_soon "tcpserver says its port" "$BACKGROUND_OUT" grep -q '^[0-9]' "$BACKGROUND_OUT"
         read -r PORT <"$BACKGROUND_OUT"
@@ -252,7 +254,8 @@ starved_by() {
 }
 
 @test "10.8 fifty starve none of the others" {
-    for model in $(models single threads prefork inetd); do
+    needs_models single threads prefork inetd
+    for model in "${MODELS[@]}"; do
         serve_by "$model" echo
         held=()
         for ((i = 0; i < 50; i++)); do
@@ -267,7 +270,8 @@ starved_by() {
 
 @test "10.10 ab -n 1000 -c 100 against a page of 1,320 bytes: no failed request" {
     needs ab
-    for model in $(models inetd); do
+    needs_models inetd
+    for model in "${MODELS[@]}"; do
         serve_by "$model" http -n 1320
         for keep in '' -k; do
             # single and those with workers answer who keeps the connection before all others: fewer at a time, then

@@ -4,7 +4,7 @@
 
 load setup
 
-# A server that says one thing, and listens to nobody: SAYS, then the end, or silence with HOLD=yes.
+# fake_server TEXT: starts a server that says this to whatever it hears first, and then it is the end; sets PORT.
 fake_server() {
     background python3 -u -c '
 import socket, sys, time

@@ -34,7 +34,8 @@ ANSWERS="200 $PAGE 1 200 $PAGE 0 200 0 0 405 19 0 405 19 0 405 19 0"
 
 @test "curl: GET, HEAD, POST, chunks and 100 Continue on one connection; HTTP/1.0; a megabyte" {
     needs curl
-    for model in $(models inetd); do
+    needs_models inetd
+    for model in "${MODELS[@]}"; do
         serve_by "$model" http -n "$PAGE"
         ask_all
         expect "$model: status, bytes and new connections of six requests, and curl's status" "$ANSWERS, 0" "$SEEN, $status" "$LOOK"
@@ -49,7 +50,8 @@ ANSWERS="200 $PAGE 1 200 $PAGE 0 200 0 0 405 19 0 405 19 0 405 19 0"
 
 @test "Python's http.client: GET, HEAD, POST, on one connection" {
     needs python3
-    for model in $(models inetd); do
+    needs_models inetd
+    for model in "${MODELS[@]}"; do
         serve_by "$model" http -n "$PAGE"
         run python3 -c '
 import http.client, sys
@@ -68,7 +70,8 @@ for method, body, chunked in (("GET", None, False), ("HEAD", None, False), ("POS
 
 @test "wrk: for a second, no error and no other answer than 200" {
     needs wrk
-    for model in $(models inetd); do
+    needs_models inetd
+    for model in "${MODELS[@]}"; do
         serve_by "$model" http -n "$PAGE"
         run wrk -t 1 -c "$(several "$model")" -d 1s "http://127.0.0.1:$PORT/"
         expect "$model: wrk's exit status" 0 "$status" "$output"
@@ -79,7 +82,8 @@ for method, body, chunked in (("GET", None, False), ("HEAD", None, False), ("POS
 
 @test "h2load --h1: 1,000 requests, all of them succeed" {
     needs h2load
-    for model in $(models inetd); do
+    needs_models inetd
+    for model in "${MODELS[@]}"; do
         serve_by "$model" http -n "$PAGE"
         run h2load --h1 -n 1000 -c "$(several "$model")" "http://127.0.0.1:$PORT/"
         expect "$model: what h2load counts" "requests: 1000 total, 1000 started, 1000 done, 1000 succeeded, 0 failed, 0 errored, 0 timeout" \
@@ -178,7 +182,8 @@ as() {
 
 @test "nginx in front, with connections that are kept: the same answers" {
     needs nginx curl
-    for model in $(models inetd single); do
+    needs_models inetd single
+    for model in "${MODELS[@]}"; do
         for user in $(users); do
             serve_by "$model" http -n "$PAGE"
             as "$user"
@@ -196,7 +201,8 @@ as() {
 
 @test "HAProxy in front, with connections that are kept: the same answers" {
     needs haproxy curl
-    for model in $(models inetd); do
+    needs_models inetd
+    for model in "${MODELS[@]}"; do
         for user in $(users); do
             serve_by "$model" http -n "$PAGE"
             as "$user"

@@ -8,8 +8,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../setup.bash"
 
 export SERVE=$BIN/beyond/serve
-ASKED=${MODEL-}
-unset MODEL # it is one model, serve_beyond says which; balance, too, looks for it
+export ASKED=${ASKED-${MODEL-}} # bats reads this file more than once, one process from the other
+unset MODEL # from here on it is one model, and serve_beyond says which; balance, too, looks for it
 # shellcheck disable=SC2034 # for the tests
 PYTHON=$(command -v /usr/bin/python3 || echo python3) # another one may be slow to start
 # shellcheck disable=SC2034 # for the tests
@@ -45,6 +45,13 @@ is_built() {
 needs_model() {
     is_built "$1" || skip "the model $1 was left out of this program: make beyond says why"
     if [ -n "$ASKED" ] && [[ " $ASKED " != *" $1 "* ]]; then skip "MODEL asks for others"; fi
+}
+
+# needs_models [LEFT-OUT...]: sets MODELS to the models that are built and asked for, but for these; skips if none is.
+needs_models() {
+    # shellcheck disable=SC2034 # for the tests
+    mapfile -t MODELS < <(models "$@")
+    ((${#MODELS[@]} > 0)) || skip "MODEL asks for others"
 }
 
 # needs COMMAND...: skips unless they are installed.
