@@ -1,14 +1,10 @@
 /* A connection's bytes and time: see serve.h. Knows sockets, and neither protocols nor models. */
 #define _GNU_SOURCE /* ppoll */
 #include "serve.h"
+#include "words.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
-#include <limits.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,11 +15,8 @@ enum {
     LEAVE_TIME = 1000, /* milliseconds for a client to hear its last answer and hang up */
     READS_AT_ONCE = 16, /* then it is the others' turn */
     TURNS_MOST = 16, /* until signals are let in, although the client is ready */
-    NAME_SIZE = 64, /* of an address in words */
     FIRST_TIME = 1000, /* for the first request, when the server is asked to end, */
     LOOK_AGAIN = 100, /* and how often it is looked whether that is over */
-    LOGGED_MOST = 900, /* bytes of a request in the log: with \x00 for each, less than PIPE_BUF, */
-    COMPLAINED_MOST = 60, /* and in a complaint */
     TURN_AWAY_TIME = 10 /* milliseconds */
 };
 
@@ -68,86 +61,6 @@ static size_t answer_size(const struct answer *answer) {
     return answer->parts[0].iov_len + answer->parts[1].iov_len;
 }
 
-/* ---- Words about it ------------------------------------------------------ */
-
-/* Writes size bytes as text that cannot drive a terminal or end a quotation: \n, \x1b, \". */
-static void escape(char *text, size_t room, const char *bytes, size_t size) {
-    static const char DIGITS[] = "0123456789abcdef";
-    char *end = text + room - 5; /* the longest is \x00 and the end */
-    for (size_t i = 0; i < size && text < end; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-        if (byte >= ' ' && byte <= '~' && byte != '"' && byte != '\\') {
-            *text++ = (char)byte;
-            continue;
-        }
-        *text++ = '\\';
-        switch (byte) {
-        case '\n': *text++ = 'n'; break;
-        case '\r': *text++ = 'r'; break;
-        case '\t': *text++ = 't'; break;
-        case '"':
-        case '\\': *text++ = (char)byte; break;
-        default:
-            *text++ = 'x';
-            *text++ = DIGITS[byte >> 4];
-            *text++ = DIGITS[byte & 15];
-        }
-    }
-    *text = '\0';
-}
-
-/* Writes the client's address, and its port, too, if asked for: "-" if it has none, or is gone. */
-static void name_client(char name[NAME_SIZE], int fd, bool port) {
-    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-    socklen_t size = sizeof address;
-    char host[INET6_ADDRSTRLEN] = "-";
-    unsigned number = 0;
-    if (getpeername(fd, (struct sockaddr *)&address, &size) == -1) {
-        /* the host stays "-" */
-    } else if (address.ss_family == AF_INET) {
-        struct sockaddr_in *in = (struct sockaddr_in *)&address;
-        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
-        number = ntohs(in->sin_port);
-    } else if (address.ss_family == AF_INET6) {
-        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
-        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
-        number = ntohs(in6->sin6_port);
-    }
-    if (port && number != 0) snprintf(name, NAME_SIZE, "%s:%u", host, number);
-    else snprintf(name, NAME_SIZE, "%s", host);
-}
-
-/* Prints a line in the common log format: host, two names that nobody knows, time, request, status,
- * size. In one piece, as several processes may print: pipe(7), PIPE_BUF; stdio would write a long
- * one in two. If nobody can be told, the client is served all the same. */
-static void log_request(const struct conversation *c) {
-    const struct answer *answer = &c->work->answer;
-    size_t size = answer->parts[1].iov_len + (answer->status ? 0 : answer->parts[0].iov_len);
-    char host[NAME_SIZE], when[32], request[4 * LOGGED_MOST + 5], status[16] = "-", sent[24] = "-";
-    char line[PIPE_BUF];
-    int length;
-    time_t now = time(NULL);
-    struct tm parts;
-    name_client(host, c->fd, false);
-    strftime(when, sizeof when, "%d/%b/%Y:%H:%M:%S +0000", gmtime_r(&now, &parts));
-    escape(request, sizeof request, c->work->bytes,
-           answer->logged < LOGGED_MOST ? answer->logged : LOGGED_MOST);
-    if (answer->status) snprintf(status, sizeof status, "%d", answer->status);
-    if (answer_size(answer) > 0) snprintf(sent, sizeof sent, "%zu", size); /* else it comes later */
-    length = snprintf(line, sizeof line, "%s - - [%s] \"%s\" %s %s\n", host, when, request, status,
-                      sent);
-    if (write(STDOUT_FILENO, line, (size_t)length) == -1) return;
-}
-
-static void complain_of(const struct conversation *c) {
-    char name[NAME_SIZE], bytes[4 * COMPLAINED_MOST + 5];
-    size_t size = c->work->size;
-    name_client(name, c->fd, true);
-    escape(bytes, sizeof bytes, c->work->bytes, size < COMPLAINED_MOST ? size : COMPLAINED_MOST);
-    fprintf(stderr, "serve: client %s: %s: \"%s\"%s\n", name, c->work->answer.complaint, bytes,
-            size > COMPLAINED_MOST ? " ..." : "");
-}
-
 /* ---- What comes next ----------------------------------------------------- */
 
 /* Forgets the bytes of the request that was taken. */
@@ -177,8 +90,8 @@ static bool ask(struct conversation *c) {
     work->sent = 0;
     work->taken = service.protocol->take(&c->memory, work->bytes, work->size, c->ended, answer);
     if (ending && c->memory.stage == 0 && work->taken > 0) answer->last = true;
-    if (answer->complaint) complain_of(c);
-    if (service.log && answer->logged > 0) log_request(c);
+    if (answer->complaint) complain_of(c->fd, work->bytes, work->size, answer->complaint);
+    if (service.log && answer->logged > 0) log_request(c->fd, work->bytes, answer);
     if (answer_size(answer) == 0) {
         if (answer->last) take_leave(c);
         else drop_taken(work);

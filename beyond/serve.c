@@ -57,15 +57,6 @@ static long port = DEFAULT_PORT, backlog = 1024;
 static const char USAGE[] =
     "usage: serve MODEL PROTOCOL [options]; serve --help says which there are\n";
 
-void complain(const char *what) {
-    fprintf(stderr, "serve: %s: %s\n", what, strerror(errno));
-}
-
-_Noreturn void die(const char *what) {
-    complain(what);
-    exit(EXIT_FAILURE);
-}
-
 /* ---- The command line ---------------------------------------------------- */
 
 /* Everything that an option can be: its letter is the value of getopt_long, and what a model takes.
@@ -282,10 +273,8 @@ void tell_systemd(const char *state) {
     }
 #else
     if (getenv("NOTIFY_SOCKET") != NULL)
-        fprintf(stderr,
-                "serve: systemd waits for \"%s\", which this program cannot say: built without "
-                "libsystemd\n",
-                state);
+        report("systemd waits for \"%s\", which this program cannot say: built without libsystemd",
+               state);
 #endif
 }
 

@@ -150,10 +150,12 @@ int64_t now_ms(void);
 
 /* ---- What several models need -------------------------------------------- */
 
-/* Prints what went wrong, with errno's reason, and ends the program with status 1. */
-_Noreturn void die(const char *what);
-/* Prints what went wrong, with errno's reason: the server goes on. */
+/* Prints a line on standard error: what is wrong, or has happened. Waits for nobody to read it. */
+__attribute__((format(printf, 1, 2))) void report(const char *format, ...);
+/* Reports what went wrong, with errno's reason: the server goes on. */
 void complain(const char *what);
+/* The same, and ends the process with status 1. */
+_Noreturn void die(const char *what);
 
 /* What to do after accept(2) has failed: accept again at once, wait a little (no descriptor or no
  * memory is left: those who are being served will leave some), or give up. */

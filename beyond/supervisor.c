@@ -82,7 +82,7 @@ void master_begin(void) {
         /* cppcheck-suppress getpwnamCalled; there is one thread */
         const struct passwd *entry = getpwnam(service.user);
         if (entry == NULL) {
-            fprintf(stderr, "serve: user '%s' is not known any more\n", service.user);
+            report("user '%s' is not known any more", service.user);
             exit(EXIT_FAILURE);
         }
         user_id = entry->pw_uid;
@@ -99,8 +99,7 @@ static void become_user(void) {
     if (setuid(user_id) == -1) die("setuid");
     if (getresuid(&real, &effective, &saved) == -1) die("getresuid");
     if (real != user_id || effective != user_id || saved != user_id || setuid(0) != -1) {
-        fputs("serve: the privileges of root do not go away: no client is served with them\n",
-              stderr);
+        report("the privileges of root do not go away: no client is served with them");
         exit(EXIT_FAILURE);
     }
 }
@@ -168,7 +167,7 @@ static void bury(const struct child *child, int status) {
         else snprintf(then, sizeof then, ": another one in %" PRId64 " ms", wait);
     }
     if (!good && deadline != 0) failed = true;
-    if (!good || worker) fprintf(stderr, "serve: process %ld %s%s\n", (long)child->pid, how, then);
+    if (!good || worker) report("process %ld %s%s", (long)child->pid, how, then);
 }
 
 /* Reaps all that have ended: one signal may stand for many. */
@@ -236,9 +235,8 @@ int master_end(void) {
         (void)master_wait(-1, left > 0 ? left : 0);
     }
     if (count > 0) {
-        fprintf(stderr, "serve: %s: %ld %s killed\n",
-                endings > 1 ? "told twice to end" : "the time to end is over", count,
-                count == 1 ? "process is" : "processes are");
+        report("%s: %ld %s killed", endings > 1 ? "told twice to end" : "the time to end is over",
+               count, count == 1 ? "process is" : "processes are");
         failed = true;
     }
     for (long i = 0; i < count; i++)
@@ -288,7 +286,7 @@ static void renew(void (*work)(long number)) {
         children[i].deadline = now_ms() + service.drain_time;
         if (kill(children[i].pid, SIGUSR2) == -1) complain("kill");
     }
-    fprintf(stderr, "serve: the workers are replaced: process %ld has others now\n", (long)master);
+    report("the workers are replaced: process %ld has others now", (long)master);
     tell_systemd("READY=1");
 }
 
@@ -297,8 +295,7 @@ static int64_t hurry(int64_t next) {
     for (long i = 0; i < count; i++) {
         if (children[i].deadline == 0) continue;
         if (children[i].deadline <= now_ms()) {
-            fprintf(stderr, "serve: the time to end is over: process %ld is killed\n",
-                    (long)children[i].pid);
+            report("the time to end is over: process %ld is killed", (long)children[i].pid);
             if (kill(children[i].pid, SIGKILL) == -1) complain("kill");
             children[i].deadline = 0;
         } else if (next == -1 || children[i].deadline < next) {

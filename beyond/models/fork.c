@@ -77,7 +77,7 @@ int serve_fork(void) {
             remedy_for(accept_one()) == REMEDY_WAIT)
             again_at = now_ms() + ACCEPT_PAUSE;
         if (master_is_to_renew()) {
-            fputs("serve: nothing to replace: each client has a new process anyway\n", stderr);
+            report("nothing to replace: each client has a new process anyway");
             tell_systemd("READY=1");
         }
     }

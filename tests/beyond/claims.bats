@@ -186,7 +186,7 @@ holds_half() {
         hear_text "$client" 'implicit.'
         if [ "$model" = single ]; then hang_up "$client"; fi # nobody else is served before
         talks_well zen --cause-error
-        expect_soon "$model reports half a question" "complain_of in conversation.c" \
+        expect_soon "$model reports half a question" "complain_of in words.c" \
             grep -q 'half a question, and then the end: "Beautiful is"' "$SERVER_ERR"
         if [ "$model" != single ]; then
             say "$client" 'Beautiful is better than?'

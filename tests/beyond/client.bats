@@ -47,7 +47,7 @@ while True:
     serve_by epoll zen
     run "$TALK" zen -p "$PORT" --cause-error
     expect "its exit status" 0 "$status" "$output"
-    expect_soon "the server's complaint" "complain_of in conversation.c" \
+    expect_soon "the server's complaint" "complain_of in words.c" \
         grep -q 'half a question, and then the end: "Beautiful is"' "$SERVER_ERR"
     run "$TALK" zen -p "$PORT"
     expect "the next client's exit status" 0 "$status" "$output"

@@ -11,6 +11,7 @@ some time (a pause, a time-out) is measured from before it could begin, and has 
 machine is slow, and not wrong.
 """
 import contextlib
+import fcntl
 import os
 import re
 import resource
@@ -34,6 +35,7 @@ WORKERS = 4
 NEVER = 3600  # seconds, for a time-out that is not to come
 SILENCE = 0.1  # seconds: so long nothing is heard of one who is to wait
 CANNOT = 77  # exit status
+F_SETPIPE_SZ = 1031  # which Python names since 3.10
 
 # How many clients hold up all others, where some do; a model that is not here has no such number.
 HOLDERS = {"single": 1, "prefork": WORKERS, "threads": WORKERS}
@@ -160,23 +162,28 @@ class Inetd(threading.Thread):
 
 
 class Server:
-    """A server of this model and protocol, at any port; its output and its complaints go to files."""
+    """A server of this model and protocol, at any port; its output and its complaints go to files, or, if they are
+    to be unread, into a pipe of which nobody takes more than the first line."""
 
-    def __init__(self, model, protocol, *options):
+    def __init__(self, model, protocol, *options, unread=False):
         self.model, self.folder = model, tempfile.mkdtemp(prefix="conform.")
         self.out = open(os.path.join(self.folder, "out"), "w+b")
         self.err = open(os.path.join(self.folder, "err"), "w+b")
-        self.inetd = self.process = None
+        self.inetd = self.process = self.pipe = None
+        out, err = self.out, self.err
+        if unread:
+            self.pipe, self.first_line = os.pipe(), b""
+            out = err = self.pipe[1]
+            fcntl.fcntl(out, F_SETPIPE_SZ, 4096)
         command = [SERVE, model, protocol]
         if model in TAKES_WORKERS:
             command += ["-w", str(WORKERS)]
         command += [str(option) for option in options]
         if model == "inetd":
-            self.inetd = Inetd(command, self.err)
+            self.inetd = Inetd(command, err)
             self.port = self.inetd.port
         else:
-            self.process = begin_process(command + ["-p", "0"], stdin=subprocess.DEVNULL, stdout=self.out,
-                                         stderr=self.err)
+            self.process = begin_process(command + ["-p", "0"], stdin=subprocess.DEVNULL, stdout=out, stderr=err)
             wait_until(lambda: b"\n" in self.output() or self.process.poll() is not None,
                        "the server prints its first line", " ".join(command))
             line = re.match(rb"Serving \w+ on port (\d+) by ", self.output())
@@ -189,7 +196,11 @@ class Server:
         self.at_first = processes, threads + MINDERS.get(model, 0), descriptors + KEEPS.get(model, 0)
 
     def output(self):
-        """What it has printed."""
+        """What it has printed; if that is to be unread: its first line."""
+        if self.pipe:
+            if b"\n" not in self.first_line and select.select([self.pipe[0]], [], [], 0)[0]:
+                self.first_line += os.read(self.pipe[0], 4096)
+            return self.first_line
         return os.pread(self.out.fileno(), 1 << 26, 0)
 
     def complaints(self):
@@ -252,6 +263,8 @@ class Server:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        for end in self.pipe or ():
+            os.close(end)
         self.out.close()
         self.err.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -438,8 +451,8 @@ class Lab:
         self.model, self.protocol, self.servers, self._server = model, protocol, [], None
         self.lock = threading.Lock()
 
-    def start(self, *options):
-        server = Server(self.model, self.protocol, *options)
+    def start(self, *options, **more):
+        server = Server(self.model, self.protocol, *options, **more)
         with self.lock:
             self.servers.append(server)
         return server
@@ -926,9 +939,22 @@ def logged(lab):
         for wanted in (rb'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /a\\"b\\\\c HTTP/1.1" 200 14\n',
                        rb'"\\r\\nGET /a\\"b\\\\c HTTP/1.1" 200 14\n', rb'"GET /\\x1b\[2J\\x07\\xff HTTP/1.1" 400 \d+\n', rb'"A{500,1000}" 414 \d+\n'):
             if not re.search(wanted, server.output()):
-                fail(wanted, server.output(), "log_request, escape in conversation.c")
+                fail(wanted, server.output(), "log_request, escape in words.c")
     raw = set(server.output() + server.complaints()) - set(range(32, 127)) - {10}
     expect("nothing but text in the log", "nothing but text in the log" if not raw else f"bytes {sorted(raw)}", "escape")
+
+
+@check("http", "manners")
+def unread_log(lab):
+    """Nobody reads the log and the complaints any more: the lines are lost, and clients are served all the same"""
+    server = lab.start("-l", unread=True)
+    for _ in range(5):  # each makes a line of 3,600 bytes, or a complaint, where 4,096 find room
+        with Client(server) as client:
+            client.say(b"GET /" + b"\x1b" * 900 + b" HTTP/1.1\r\n\r\n")
+            expect_refusal(client, 400, "print in words.c: poll")
+        with Client(server) as client:
+            client.say(chunked(b"x" + b"\x1b" * 300))
+            expect_refusal(client, 400, "print in words.c: poll")
 
 
 @check("http", "manners")
