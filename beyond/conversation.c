@@ -292,8 +292,8 @@ void converse(int fd) {
 void turn_away(int fd) {
     const char *busy = service.protocol->busy;
     struct pollfd pollfd = {.fd = fd, .events = POLLIN};
-    /* its request is read, or close would reset the connection, and the reset overtake the answer
-     */
+    /* its request is read, or close would reset the connection, and the reset could overtake the
+     * answer */
     if (poll(&pollfd, 1, TURN_AWAY_TIME) == 1) {
         char bytes[REQUEST_SIZE];
         (void)recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);

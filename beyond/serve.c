@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -59,8 +60,8 @@ static const char USAGE[] =
 
 /* ---- The command line ---------------------------------------------------- */
 
-/* Everything that an option can be: its letter is the value of getopt_long, and what a model takes.
- */
+/* Everything that an option can be: its letter is the value of getopt_long, and what a model says
+ * that it takes. */
 static const struct option OPTIONS[] = {
     {"port", required_argument, NULL, 'p'},
     {"address", required_argument, NULL, 'a'},
@@ -254,6 +255,8 @@ static int find_listener(void) {
         if (sd_is_socket(SD_LISTEN_FDS_START, AF_UNSPEC, SOCK_STREAM, 1) > 0) {
             if (sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) == 0)
                 send_at_once(SD_LISTEN_FDS_START);
+            /* blocking, as our own: whoever had it before may have wished otherwise */
+            if (fcntl(SD_LISTEN_FDS_START, F_SETFL, 0) == -1) die("fcntl");
             return SD_LISTEN_FDS_START;
         }
         fputs("serve: what systemd hands over is no listening socket: Accept=no is needed\n",

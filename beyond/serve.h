@@ -40,10 +40,10 @@ struct memory {
 struct protocol {
     const char *name, *about;
     void (*prepare)(void); /* called once, after service is set; or NULL */
-    /* Takes the first request of the size bytes that have come. Returns how many of them it is, and
-     * what to say in *answer, which comes empty; 0 if it is not whole, and more must come. When no
-     * more will (ended), or no more can (size is REQUEST_SIZE), that is an answer, too: it takes
-     * something, or says that the answer is the last. Never called with nothing. */
+    /* Takes the first request of the size bytes that have come; size is never 0. Returns how many
+     * of them it is, and what to say in *answer, which comes empty; 0 if it is not whole, and more
+     * must come. When no more will (ended), 0 ends the connection, after what is to be said, if
+     * anything. When no more can (size is REQUEST_SIZE), 0 is allowed only with answer->last. */
     size_t (*take)(struct memory *memory, const char *bytes, size_t size, bool ended,
                    struct answer *answer);
     const char *late; /* what to say to whoever takes too long over a request; NULL: nothing */
@@ -102,7 +102,7 @@ struct conversation {
     bool heard; /* the client has sent something */
     bool ended; /* and its end of file */
     bool moved; /* want or deadline are others than crowd_keep has seen */
-    uint32_t watched; /* for the model: what it has asked the kernel to tell */
+    uint32_t note; /* the model's own: which events it watches for, or a place in its list */
     struct conversation *next, *previous; /* for crowd.h */
 };
 

@@ -1,4 +1,5 @@
-/* A master and its children: see supervisor.h. Linux: prctl(2). */
+/* A master and its children: see supervisor.h. Linux: prctl(2), filters of
+ * sockets. */
 #define _GNU_SOURCE /* ppoll, getresuid, setgroups, strsignal */
 #include "supervisor.h"
 #include "serve.h"
@@ -6,12 +7,15 @@
 #include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <linux/filter.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -100,7 +104,7 @@ static void become_user(void) {
     if (getresuid(&real, &effective, &saved) == -1) die("getresuid");
     if (real != user_id || effective != user_id || saved != user_id || setuid(0) != -1) {
         report("the privileges of root do not go away: no client is served with them");
-        exit(EXIT_FAILURE);
+        _exit(EXIT_FAILURE);
     }
 }
 
@@ -142,8 +146,8 @@ long master_children(void) {
 /* ---- The dead ------------------------------------------------------------ */
 
 /* The place of a worker is free. It is replaced at once if it has lived for a while or was the
- * first to die; one that dies again and again, later and later. Returns the wait in milliseconds.
- */
+ * first to die; one that dies again and again, later and later. Returns the milliseconds until
+ * then. */
 static int64_t vacate(struct place *place, int64_t life) {
     int64_t wait = life >= GOOD_LIFE ? 0 : place->pause;
     place->taken = false;
@@ -217,6 +221,24 @@ bool master_is_to_renew(void) {
 }
 
 /* ---- The end ------------------------------------------------------------- */
+
+/* Has the kernel drop each request for a connection, as if it had been lost on its way: the client
+ * sends it again a second later, and hears that nobody listens any more, or finds the next server.
+ * All other segments pass, so that whoever is half in comes in. (listen(2) with 0, or shutdown(2),
+ * would not do: there would be room for one, again and again, or the queue would be reset.)
+ * socket(7), SO_ATTACH_FILTER; RFC 9293, 3.1: the flags of a segment are its byte 13. */
+void master_locks(int listener) {
+    static struct sock_filter no_syn[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TH_SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0), /* so many bytes of it are kept */
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {.len = sizeof no_syn / sizeof no_syn[0], .filter = no_syn};
+    if (service.handed_over) return;
+    if (setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == -1)
+        complain("setsockopt"); /* then the queue is served as long as somebody comes */
+}
 
 void master_tell_all(void) {
     tell_systemd("STOPPING=1");
@@ -306,12 +328,14 @@ static int64_t hurry(int64_t next) {
 }
 
 int master_keep(long workers, void (*work)(long number), void (*last_orders)(void)) {
+    bool announced = false;
     places = calloc((size_t)workers, sizeof *places);
     if (places == NULL) die("calloc");
     fill(workers, work);
-    announce();
     while (!master_is_to_end()) {
         int64_t next = hurry(-1);
+        if (count > 0 && !announced) announce(); /* there is somebody who serves */
+        announced = announced || count > 0;
         for (long i = 0; i < workers; i++)
             if (!places[i].taken && (next == -1 || places[i].again_at < next))
                 next = places[i].again_at;

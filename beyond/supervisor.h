@@ -9,8 +9,9 @@
  * The children listen to their master alone: a terminal's Ctrl-C, and systemd's TERM, go to all
  * processes of the group, and would end a worker before anybody has cared for the queue. So they
  * leave those signals blocked, and hear SIGUSR1: end, and SIGUSR2: end, as there is a successor.
- * All signals are blocked but while somebody waits: none comes between a look at `ending` and a
- * wait.
+ * All of these are blocked but while their process waits in ppoll or epoll_pwait, which let them in
+ * and wait in one step: none comes between a look at `ending` and a wait. (prefork waits in accept,
+ * which cannot do that, and says how it does without.)
  */
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
@@ -40,6 +41,10 @@ bool master_is_to_end(void);
  * READY=1 when it has been. */
 bool master_is_to_renew(void);
 
+/* Lets nobody new come into the queue of a listening socket; whoever is in it stays, and is to be
+ * served. Does nothing to systemd's, whose queue is the next server's. */
+void master_locks(int listener);
+
 /* Tells all children to end, and systemd that they have been told. Their time begins now. */
 void master_tell_all(void);
 /* True while those who were told have time. */
@@ -50,8 +55,8 @@ int master_end(void);
 
 /* Keeps so many workers alive, each with a number of its own, until it is told to end, and returns
  * the exit status. work does not return before its process is to end; last_orders is called when
- * the server is to end, before the workers hear of it, and closes the master's listening sockets.
- */
+ * the server is to end, before the workers hear of it: it locks the master's listening sockets, and
+ * closes them. */
 int master_keep(long workers, void (*work)(long number), void (*last_orders)(void));
 
 /* How many processors there are. */

@@ -67,9 +67,9 @@ static bool enlist(struct coroutine *me) {
     int operation = me->listed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     if (me->listed) crowd_keep(&loop.crowd, c);
     else crowd_add(&loop.crowd, c);
-    if (me->listed && events == c->watched) return true;
+    if (me->listed && events == c->note) return true;
     me->listed = true;
-    c->watched = events;
+    c->note = events;
     return watch(operation, c->fd, events, me);
 }
 

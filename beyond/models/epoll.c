@@ -62,9 +62,9 @@ static void go_on(struct loop *loop, struct conversation *c) {
         return;
     }
     crowd_keep(&loop->crowd, c);
-    if (events_for(c) == c->watched) return;
-    c->watched = events_for(c);
-    if (!watch(loop, EPOLL_CTL_MOD, c->fd, c->watched, c)) {
+    if (events_for(c) == c->note) return;
+    c->note = events_for(c);
+    if (!watch(loop, EPOLL_CTL_MOD, c->fd, c->note, c)) {
         complain("epoll_ctl");
         end(loop, c);
     }
@@ -79,8 +79,8 @@ static void begin(struct loop *loop, int fd) {
         return;
     }
     crowd_keep(&loop->crowd, c);
-    c->watched = events_for(c);
-    if (!watch(loop, EPOLL_CTL_ADD, fd, c->watched, c)) {
+    c->note = events_for(c);
+    if (!watch(loop, EPOLL_CTL_ADD, fd, c->note, c)) {
         complain("epoll_ctl");
         end(loop, c);
     }
@@ -110,10 +110,10 @@ static int patience(const struct loop *loop) {
     return most;
 }
 
-/* The server is asked to end: nobody new but those in the queue, and nobody who has no request
- * under way. */
+/* The server is asked to end: nobody new but those in the queue, unless it is systemd's; and nobody
+ * who has no request under way. */
 static void drain(struct loop *loop) {
-    if (loop->listens && accept_some(loop)) {
+    if (loop->listener != -1 && (service.handed_over || (loop->listens && accept_some(loop)))) {
         /* other processes may hold it, too: then close alone would leave it on our list */
         if (!watch(loop, EPOLL_CTL_DEL, loop->listener, 0, NULL)) complain("epoll_ctl");
         if (close(loop->listener) == -1) complain("close");

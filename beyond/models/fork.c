@@ -53,7 +53,7 @@ static bool is_full(void) {
 
 /* Serves those who are in the queue when the server is to end, as far as its time allows. */
 static void last_orders(void) {
-    while (master_has_time()) {
+    while (!service.handed_over && master_has_time()) {
         int error = is_full() ? 0 : accept_one();
         if (error == EAGAIN) break;
         (void)master_wait(-1, is_full() || remedy_for(error) == REMEDY_WAIT ? ACCEPT_PAUSE : 0);
@@ -64,8 +64,8 @@ static void last_orders(void) {
 int serve_fork(void) {
     int64_t again_at = 0; /* when to accept again, after a pause */
     if (service.most == 0) service.most = CHILDREN_MOST;
-    /* a client may be gone again between ppoll and accept: then accept would block, deaf to signals
-     */
+    /* a client may be gone again between ppoll and accept: then accept would block, and be deaf to
+     * signals */
     if (fcntl(service.listener, F_SETFL, O_NONBLOCK) == -1) die("fcntl");
     master_begin();
     announce();
@@ -81,6 +81,7 @@ int serve_fork(void) {
             tell_systemd("READY=1");
         }
     }
+    master_locks(service.listener);
     ending = 1; /* for those children, too, that are forked from now on */
     master_tell_all();
     last_orders();

@@ -34,6 +34,7 @@ static void work(long number) {
 }
 
 static void last_orders(void) {
+    for (long i = 0; i < listener_count; i++) master_locks(listeners[i]);
     close_listeners(-1);
     free(listeners);
 }

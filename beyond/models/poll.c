@@ -19,7 +19,7 @@ enum { ACCEPTS_AT_ONCE = 64, FIRST_ROOM = 64 };
 
 /* Two arrays, side by side: what the kernel reads, and whose it is. At 0 is the listening socket,
  * of nobody; poll(2) passes over it while its descriptor is negative. A conversation knows its
- * place: watched. */
+ * place: its note. */
 struct loop {
     struct pollfd *polled;
     struct conversation **whose;
@@ -56,10 +56,10 @@ static void append(struct loop *loop, int fd, short events, struct conversation 
 
 /* Ends a conversation. The last of the arrays takes its place. */
 static void end(struct loop *loop, struct conversation *c) {
-    nfds_t place = c->watched, last = --loop->count;
+    nfds_t place = c->note, last = --loop->count;
     loop->polled[place] = loop->polled[last];
     loop->whose[place] = loop->whose[last];
-    loop->whose[place]->watched = (uint32_t)place;
+    loop->whose[place]->note = (uint32_t)place;
     crowd_drop(&loop->crowd, c);
     conversation_end(c);
     free(c);
@@ -72,7 +72,7 @@ static void go_on(struct loop *loop, struct conversation *c) {
         return;
     }
     crowd_keep(&loop->crowd, c);
-    loop->polled[c->watched].events = events_for(c);
+    loop->polled[c->note].events = events_for(c);
 }
 
 static void begin(struct loop *loop, int fd) {
@@ -84,7 +84,7 @@ static void begin(struct loop *loop, int fd) {
     }
     c = crowd_welcome(&loop->crowd, fd, sizeof *c);
     if (c == NULL) return;
-    c->watched = (uint32_t)loop->count;
+    c->note = (uint32_t)loop->count;
     append(loop, fd, POLLIN, c);
     go_on(loop, c); /* its request is often there already */
 }

@@ -20,17 +20,18 @@
 
 enum { WORKERS_PER_PROCESSOR = 2 /* unless told otherwise */ };
 
-/* Handles SIGUSR2: there is a successor, and the queue is his. Whether the signal comes before
- * accept or while it waits, it fails from now on: no race. signal-safety(7) allows close. */
+/* Handles SIGUSR2: there is a successor, and the queue is his. signal-safety(7) allows close. */
 static void leave_queue(int signum) {
     int saved_errno = errno;
-    (void)signum; /* always SIGUSR2 */
+    (void)signum; /* it has nothing to tell apart */
     if (!ending) (void)close(service.listener);
     ending = 1;
     errno = saved_errno;
 }
 
-/* Accepts with signals let in, which are blocked else. Returns the connection, or -1. */
+/* Accepts with signals let in, which are blocked else. Returns the connection, or -1. One that
+ * comes just before accept begins to wait is not lost: accept does not wait any more when the
+ * master has sent SIGUSR1 (last_orders), and fails when leave_queue has closed its socket. */
 static int accept_hearing_signals(void) {
     sigset_t blocked;
     int connection, error;
@@ -43,15 +44,13 @@ static int accept_hearing_signals(void) {
 }
 
 /* Has a worker that is to end nothing left to accept? The first one who finds the queue empty shuts
- * it for all: or clients would come, and wait for those workers that still have others to finish.
- */
+ * it for all: whoever comes then hears at once that nobody listens. */
 static bool is_done(int accept_errno) {
-    if (accept_errno == EAGAIN && !service.handed_over &&
-        shutdown(service.listener, SHUT_RD) == -1 && errno != ENOTCONN)
+    if (accept_errno == EAGAIN && shutdown(service.listener, SHUT_RD) == -1 && errno != ENOTCONN)
         complain("shutdown");
     return accept_errno == EAGAIN /* the queue is empty */ ||
            accept_errno == EINVAL /* it is shut */ ||
-           accept_errno == EBADF /* it is the successor's */;
+           accept_errno == EBADF /* it is somebody else's */;
 }
 
 static void work(long number) {
@@ -59,6 +58,8 @@ static void work(long number) {
     struct sigaction leave = {.sa_handler = leave_queue};
     (void)number;
     if (sigaction(SIGUSR2, &leave, NULL) == -1) die("sigaction");
+    /* systemd's queue is the next server's, too */
+    if (service.handed_over && sigaction(SIGUSR1, &leave, NULL) == -1) die("sigaction");
     for (;;) {
         int connection = accept_hearing_signals();
         if (connection != -1) {
@@ -79,15 +80,16 @@ static void work(long number) {
 }
 
 /* Whether accept waits is the same for all who share the socket: from now on it does not, so that
- * the workers serve those in the queue, and no more. */
+ * the workers serve those in the queue, and no more. systemd's is shared with the next server. */
 static void last_orders(void) {
-    if (fcntl(service.listener, F_SETFL, O_NONBLOCK) == -1) complain("fcntl");
+    master_locks(service.listener);
+    if (!service.handed_over && fcntl(service.listener, F_SETFL, O_NONBLOCK) == -1)
+        complain("fcntl");
     if (close(service.listener) == -1) complain("close");
 }
 
 int serve_prefork(void) {
     if (service.workers == 0) service.workers = WORKERS_PER_PROCESSOR * processors();
-    if (fcntl(service.listener, F_SETFL, 0) == -1) die("fcntl"); /* whoever has opened it */
     master_begin();
     return master_keep(service.workers, work, last_orders);
 }

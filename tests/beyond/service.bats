@@ -193,6 +193,30 @@ has_accepted() {
         "$( ((heard <= sent + 16 && heard < 60)) && echo yes || echo no)" "master_wait: ppoll tells of sockets, and of signals only if none is ready"
 }
 
+# locks OPTIONS...: clients come faster than they are accepted, so that the queue is never empty: with TERM
+# nobody new comes into it, and those who are in it are served.
+locks() {
+    strace -q -o "$LAB_DIR/probe" true 2>/dev/null || skip_for tracing
+    serve_beyond strace -D -f -qq -o "$LAB_DIR/strace" -e trace=accept4 -e inject=accept4:delay_enter=20000 -- "$@" -D 5
+    background "$PYTHON" "$ROOT/tests/beyond/load.py" "$PORT" refused
+    expect_soon "the crowd is being served" "$SERVER_ERR" has_accepted 20
+    kill -TERM "$SERVER_PID"
+    expect_status 0
+    expect_soon "the crowd has gone" "$BACKGROUND_OUT" is_gone "$BACKGROUND_PID"
+    expect_match "what became of the crowd" '^answered [1-9][0-9]* failed 0$' "$(<"$BACKGROUND_OUT")" \
+        "master_locks: does the queue end? $SERVER_ERR"
+    expect "its complaints" '' "$(grep -v '^strace: ' "$SERVER_ERR" || true)" "beyond/supervisor.c"
+}
+@test "service: TERM while the queue is never empty: fork serves who is in it, and nobody is reset" {
+    locks fork http
+}
+@test "service: TERM while the queue is never empty: prefork serves who is in it, and nobody is reset" {
+    locks prefork http -w 1
+}
+@test "service: TERM while the queue is never empty: multi serves who is in it, and nobody is reset" {
+    locks multi http -w 1 -m 2
+}
+
 # gives_up SIGNALS LINE OPTIONS...: somebody never sends the rest of his request.
 gives_up() {
     local signals=$1 line=$2 turn before
@@ -573,6 +597,19 @@ limit_processes() {
     done
 }
 
+@test "service: no process for any worker: it does not say that it serves before there is one" {
+    limit_processes 1
+    for model in prefork multi; do
+        background "${limited[@]}" "$BIN/beyond/serve" "$model" http -p 0 -w 2
+        expect_soon "it says why it has none" "fill" grep -qs 'fork: Resource temporarily unavailable' "$BACKGROUND_OUT"
+        expect "what it says of its service meanwhile" '' "$(grep Serving "$BACKGROUND_OUT" || true)" "announce in master_keep"
+        setpriv --reuid "$user" --regid "$user" --clear-groups prlimit --pid "$BACKGROUND_PID" --nproc=50:
+        expect_soon "it says so when it has a worker" "announce in master_keep" grep -qs '^Serving http' "$BACKGROUND_OUT"
+        kill -TERM "$BACKGROUND_PID"
+        expect_soon "it ends" "$BACKGROUND_OUT" is_gone "$BACKGROUND_PID"
+    done
+}
+
 # --- privileges --------------------------------------------------------------------------------------
 
 # identity_of PID: prints what the kernel knows of who it is and what it may.
@@ -710,6 +747,68 @@ listens() {
 }
 @test "service: a socket that systemd hands over: multi, whose workers share it" {
     activated multi http -w 2
+}
+
+# hand_over OPTIONS...: starts a server with a listening socket that is not its own, and does not block; when it
+# has ended, the next one is started.
+hand_over() {
+    if ! ldd "$SERVE" | grep -q libsystemd; then skip "this program was built without libsystemd"; fi
+    # shellcheck disable=SC2016 # Python's
+    serve_beyond "$PYTHON" -c 'import os, socket, sys, time
+listener = socket.create_server(("127.0.0.1", 0))
+listener.setblocking(False)
+os.dup2(listener.fileno(), 10)
+os.dup2(10, 3)
+os.close(10)
+os.set_inheritable(3, True)
+server = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == server: time.sleep(0.01)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[1], sys.argv[1:])' -- "$@"
+}
+
+# leaves_queue OPTIONS...: one client is being served, and one in the queue.
+leaves_queue() {
+    hand_over "$@"
+    connect slow
+    half "$slow"
+    expect_soon "the client has been accepted" "accept" queue_is 0
+    connect queued
+    ask "$queued"
+    expect_soon "the second client is in the queue" "the limit of $MODEL" queue_is 1
+    kill -TERM "$SERVER_PID"
+    rest "$slow"
+    listen_to "$slow"
+    expect_match "what the slow client hears" 'Connection: close.*Hello, World!' "$ANSWER" "is its process killed too early?"
+    expect_status 0
+    hear "$queued"
+    expect_match "what the other one hears, of the next server" 'Hello, World!' "$ANSWER" "who has reset systemd's queue?"
+    expect "whether that answer is the last, of a server that is to end" no "$([[ $ANSWER == *'Connection: close'* ]] && echo yes || echo no)" \
+        "handed_over: the queue is not to be served"
+}
+@test "service: TERM leaves the queue of systemd's socket to the next server: fork" {
+    leaves_queue fork http -m 1
+}
+@test "service: TERM leaves the queue of systemd's socket to the next server: prefork" {
+    leaves_queue prefork http -w 1
+}
+@test "service: TERM leaves the queue of systemd's socket to the next server: multi" {
+    leaves_queue multi http -w 1 -m 1
+}
+
+@test "service: a socket that is handed over and does not block keeps nobody busy" {
+    for model in $(models inetd); do
+        hand_over "$model" http
+        greets "accept"
+        expect_soon "$model sleeps" "find_listener: accept of a socket that does not block" all_sleep
+    done
+}
+all_sleep() {
+    local pid
+    for pid in "$SERVER_PID" $(children_of "$SERVER_PID"); do
+        if [ "$(state_of "$pid")" != S ]; then return 1; fi
+    done
 }
 
 @test "service: the unit files are as systemd wants them" {
