@@ -4,16 +4,19 @@
 #include "words.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
     LEAVE_TIME = 1000, /* milliseconds for a client to hear its last answer and hang up */
-    READS_AT_ONCE = 16, /* then it is the others' turn */
+    CALLS_AT_ONCE = 32, /* of recv and send: then it is the others' turn */
     TURNS_MOST = 16, /* until signals are let in, although the client is ready */
     FIRST_TIME = 1000, /* for the first request, when the server is asked to end, */
     LOOK_AGAIN = 100, /* and how often it is looked whether that is over */
@@ -24,6 +27,8 @@ struct work {
     size_t size; /* bytes of the client's that are here, */
     size_t taken; /* and how many of them are the request that is being answered */
     size_t sent; /* bytes of the answer */
+    int untaken; /* and how many of them the client had not taken when it was late; INT_MAX: it was
+                    not late yet */
     struct answer answer;
     char bytes[REQUEST_SIZE];
 };
@@ -41,6 +46,21 @@ static void wait_for(struct conversation *c, enum want want, int64_t time) {
     c->want = want;
     c->deadline = now_ms() + time;
     c->moved = true;
+}
+
+/* Waits for the client to take so much of its answer that there is room for more. */
+static void wait_for_room(struct conversation *c) {
+    c->work->untaken = INT_MAX;
+    wait_for(c, WANT_ROOM, service.write_time);
+}
+
+/* Has a client taken some of its answer since it was last late? That there is room is told only
+ * when a third of the socket's buffer is free: of megabytes, for which one who reads slowly needs
+ * more than his time. One who takes nothing is found out when he is late again: SIOCOUTQ, tcp(7),
+ * is how many bytes he has not acknowledged. */
+static bool takes_some(struct conversation *c) {
+    int before = c->work->untaken;
+    return ioctl(c->fd, SIOCOUTQ, &c->work->untaken) == 0 && c->work->untaken < before;
 }
 
 /* One work is kept for the next who needs one: most requests come and go at once. */
@@ -98,7 +118,7 @@ static bool ask(struct conversation *c) {
         return answer->last;
     }
     if (service.pause > 0) wait_for(c, WANT_PAUSE, service.pause);
-    else wait_for(c, WANT_ROOM, service.write_time);
+    else wait_for_room(c);
     return true;
 }
 
@@ -183,19 +203,21 @@ void conversation_went(struct conversation *c, ssize_t size) {
     }
     c->work->sent += (size_t)size;
     if (c->work->sent == answer_size(&c->work->answer)) finish_answer(c);
-    else wait_for(c, WANT_ROOM, service.write_time);
+    else wait_for_room(c);
 }
 
 void conversation_late(struct conversation *c) {
     const char *late = service.protocol->late;
     if (c->want == WANT_PAUSE) {
-        wait_for(c, WANT_ROOM, service.write_time);
+        wait_for_room(c);
     } else if (c->want == WANT_REST && late != NULL && c->work != NULL) {
         struct answer *answer = &c->work->answer;
         memset(answer, 0, offsetof(struct answer, room));
         answer->parts[0] = (struct iovec){(char *)late, strlen(late)};
         answer->last = true;
         c->work->taken = c->work->sent = 0;
+        wait_for_room(c);
+    } else if (c->want == WANT_ROOM && takes_some(c)) {
         wait_for(c, WANT_ROOM, service.write_time);
     } else {
         c->want = WANT_NOTHING;
@@ -231,8 +253,8 @@ static ssize_t send_parts(int fd, struct iovec parts[2], int count) {
 
 enum want conversation_go(struct conversation *c) {
     bool emptied = false; /* the last read took all that was there: another would find nothing */
-    int reads = 0;
-    while (c->want != WANT_PAUSE && c->want != WANT_NOTHING) {
+    for (int calls = 0; calls < CALLS_AT_ONCE; calls++) {
+        if (c->want == WANT_PAUSE || c->want == WANT_NOTHING) break;
         if (c->want == WANT_ROOM) {
             struct iovec parts[2] = {{NULL, 0}};
             ssize_t sent = send_parts(c->fd, parts, conversation_parts(c, parts));
@@ -241,7 +263,7 @@ enum want conversation_go(struct conversation *c) {
             conversation_went(c, sent);
             continue;
         }
-        if (emptied || reads++ == READS_AT_ONCE) break;
+        if (emptied) break;
         struct iovec space = conversation_space(c);
         if (space.iov_len == 0) {
             complain("malloc");

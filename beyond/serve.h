@@ -113,7 +113,8 @@ void conversation_begin(struct conversation *c, int fd);
  * POLLIN), room (POLLOUT) or time; WANT_NOTHING: it is over. Needs a socket. */
 enum want conversation_go(struct conversation *c);
 
-/* Says that its deadline has passed: the pause is over, or the client too slow. Then it goes on. */
+/* Says that its deadline has passed: the pause is over, or the client too slow. Then it goes on,
+ * and if c->want is WANT_ROOM as before, the client has more time. */
 void conversation_late(struct conversation *c);
 
 /* Closes the connection, and frees all but *c itself. */

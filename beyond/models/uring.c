@@ -141,10 +141,11 @@ static void cancel(struct client *client) {
 
 static void tend_to_the_late(void) {
     for (struct conversation *c; (c = crowd_late(&crowd)) != NULL;) {
-        bool idle = c->want == WANT_PAUSE; /* else the kernel has something to do for it */
+        enum want wanted = c->want;
         conversation_late(c);
-        if (idle) go_on((struct client *)c);
-        else cancel((struct client *)c);
+        if (wanted == WANT_PAUSE) go_on((struct client *)c);
+        else if (c->want == wanted) crowd_keep(&crowd, c); /* it has more time */
+        else cancel((struct client *)c); /* the kernel has something to do for it */
     }
 }
 

@@ -16,6 +16,7 @@
 
 enum {
     ACCEPTS_AT_ONCE = 64,
+    WRITES_AT_ONCE = 16,
     PIECE = 4096 /* bytes for the loop to write, when the socket is full: see answer */
 };
 
@@ -124,19 +125,20 @@ static void have_written(uv_write_t *write, int error) {
     go_on(client);
 }
 
-/* Sends what the socket takes at once: mostly all. When it is full, the loop gets a small piece of
- * the rest: it says when that is gone, and then there is room for more. To give it all would be
- * simpler, but then it would say nothing until the end, and a slow client look like a dead one. */
+/* Sends what the socket takes at once: mostly all. When it is full, or the others have waited long
+ * enough, the loop gets a small piece of the rest: it says when that is gone, and then there is
+ * room for more. To give it all would be simpler, but then it would say nothing until the end, and
+ * a slow client look like a dead one. */
 static void answer(struct client *client) {
     struct conversation *c = &client->conversation;
     uv_stream_t *stream = (uv_stream_t *)&client->tcp;
-    while (c->want == WANT_ROOM && client->piece == 0) {
+    for (int writes = 0; c->want == WANT_ROOM && client->piece == 0; writes++) {
         struct iovec parts[2];
         uv_buf_t bufs[2];
         int result, count = conversation_parts(c, parts);
         for (int i = 0; i < count; i++)
             bufs[i] = uv_buf_init(parts[i].iov_base, (unsigned)parts[i].iov_len);
-        result = uv_try_write(stream, bufs, (unsigned)count);
+        result = writes < WRITES_AT_ONCE ? uv_try_write(stream, bufs, (unsigned)count) : UV_EAGAIN;
         if (result != UV_EAGAIN) {
             if (result < 0) errno = -result;
             conversation_went(c, result < 0 ? -1 : result);

@@ -45,6 +45,7 @@ if os.environ.get("SANITIZE"):
 MINDERS = {}  # threads that are not the model's own, and come with the first that it makes
 if "thread" in os.environ.get("SANITIZE", ""):
     MINDERS["thread-per-connection"] = 1  # the sanitizer's
+LOOPS = ("poll", "epoll", "uv", "coroutine", "event", "uring")  # one for all clients
 TAKES_WORKERS = ("prefork", "threads", "multi")
 TAKES_MOST = ("fork", "thread-per-connection", "poll", "epoll", "uv", "coroutine", "event", "uring")
 
@@ -1084,6 +1085,21 @@ def reads_slowly(lab):
 
 
 @check("http", "times")
+def drips(lab):
+    """Who takes a little of the answer all the time gets all of it, although it is long until there is room for more"""
+    size = 8 << 20
+    with Client(lab.start("-W", "1", "-n", size), window=1 << 15) as client:
+        begin = time.monotonic()
+        client.say(REQUEST)
+        expect(size, int(re.search(rb"Content-Length: (\d+)", client.hear_to(b"\r\n\r\n")).group(1)), "say in http.c")
+        taken = 0
+        while time.monotonic() < begin + 2.5:  # the second time that -W is over, it has to be seen that some was taken
+            taken += len(client.hear(1 << 13))
+            time.sleep(0.025)
+        expect(f"{size} bytes", f"{taken + len(client.hear(size - taken))} bytes", "takes_some in conversation.c")
+
+
+@check("http", "times")
 def waits_for_nothing(lab):
     """Who waits keeps no processor busy: in a pause, gone in a pause, deaf, half-closed, in the midst of a request"""
     paused, large = lab.start("-s", "0.4"), lab.start("-n", 8 << 20)
@@ -1268,6 +1284,26 @@ check("http", "crowd", only=lambda model: model in TAKES_MOST and model != "fork
 
 
 # ---- echo
+
+
+@check("zen", "crowd", only=lambda model: model in LOOPS)
+def turns(lab):
+    """Who asks 5,000 questions at once is answered by turns with those who ask one, before him or after him"""
+    server = lab.start("-l")
+    with Client(server) as before, Client(server) as many, Client(server) as after:
+        for client in (before, many, after):
+            converse_once("zen", client)
+        os.kill(server.process.pid, signal.SIGSTOP)  # so that it finds all questions there
+        many.say(b"?" * 5000)
+        for client in (before, after):
+            ask("zen", client)
+        os.kill(server.process.pid, signal.SIGCONT)
+        for client in (before, after):
+            hear_answer("zen", client)
+    lines = server.output().splitlines()[4:]
+    waited = [number for number, line in enumerate(lines) if b"Simple" in line][-1]
+    if waited > 500:
+        fail("100 or 200 answers, until both others have theirs", f"{waited} answers", "CALLS_AT_ONCE in conversation_go; WRITES_AT_ONCE in uv.c")
 
 
 @check("echo", "pieces")
