@@ -44,8 +44,8 @@ void crowd_drop(struct crowd *crowd, struct conversation *c);
 /* Puts one into its place again, after it has gone on. */
 void crowd_keep(struct crowd *crowd, struct conversation *c);
 
-/* How long a loop may wait, in milliseconds, until somebody is late, or
- * a pause is over; -1: for ever. */
+/* How long a loop may wait, in milliseconds, until somebody is late, or a pause is over; -1: for
+ * ever. */
 int crowd_patience(const struct crowd *crowd);
 
 /* One who is late, or NULL. */

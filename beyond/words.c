@@ -32,10 +32,8 @@ enum {
  * so it is waited for only if another process takes the last room in this very moment. */
 static void print(int fd, const char *line, size_t size) {
     struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
-    if (poll(&pollfd, 1, 0) != 1 || !(pollfd.revents & POLLOUT)) return;
-    if (write(fd, line, size) == -1)
-        return; /* nobody can be told: the clients are served all the
-                   same */
+    if (poll(&pollfd, 1, 0) == 0) return; /* no room */
+    if (write(fd, line, size) == -1) return; /* nobody is there, and nobody can be told of it */
 }
 
 /* ---- What is wrong ------------------------------------------------------- */

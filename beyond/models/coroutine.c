@@ -24,10 +24,10 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-/* What a coroutine gets for a stack. The deepest that a conversation goes is a line for the log, or
- * a complaint (fprintf(3) has 8 KiB of its own for standard error): 13 KiB, when measured. Only
- * what has been used takes memory: a page, 4 KiB, for a client who is silent. Below is a page that
- * nobody may touch: whoever goes deeper ends there, and not in another's stack. */
+/* What a coroutine gets for a stack. The deepest that a conversation goes is a line for the log: 13
+ * KiB, when measured. Only what has been used takes memory: a page, 4 KiB, for a client who is
+ * silent. Below is a page that nobody may touch: whoever goes deeper ends there, and not in
+ * another's stack. */
 enum { STACK_SIZE = 32 * 1024, EVENTS_AT_ONCE = 256, ACCEPTS_AT_ONCE = 64 };
 
 /* Lies at the upper end of its stack, so that both are one piece of memory. */

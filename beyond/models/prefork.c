@@ -20,10 +20,11 @@
 
 enum { WORKERS_PER_PROCESSOR = 2 /* unless told otherwise */ };
 
-/* Handles SIGUSR2: there is a successor, and the queue is his. signal-safety(7) allows close. */
+/* Handles SIGUSR2: there is a successor, and the queue is his; and SIGUSR1, if it is systemd's.
+ * signal-safety(7) allows close. */
 static void leave_queue(int signum) {
     int saved_errno = errno;
-    (void)signum; /* it has nothing to tell apart */
+    (void)signum; /* whichever it is, the queue is somebody else's */
     if (!ending) (void)close(service.listener);
     ending = 1;
     errno = saved_errno;
@@ -58,7 +59,6 @@ static void work(long number) {
     struct sigaction leave = {.sa_handler = leave_queue};
     (void)number;
     if (sigaction(SIGUSR2, &leave, NULL) == -1) die("sigaction");
-    /* systemd's queue is the next server's, too */
     if (service.handed_over && sigaction(SIGUSR1, &leave, NULL) == -1) die("sigaction");
     for (;;) {
         int connection = accept_hearing_signals();

@@ -17,10 +17,9 @@
 #include <time.h>
 
 /* What a thread gets for a stack, instead of 8 MiB. The deepest that a conversation goes is a line
- * for the log, or a complaint (fprintf(3) has 8 KiB of its own for standard error): with the
- * thread's own record, which lies there, too, 16 KiB, when measured. Only what has been used takes
- * memory, some 13 KiB for a client who is silent; but where overcommitting is forbidden, all of it
- * counts. */
+ * for the log: with the thread's own record, which lies there, too, 16 KiB, when measured. Only
+ * what has been used takes memory, some 13 KiB for a client who is silent; but where overcommitting
+ * is forbidden, all of it counts. */
 enum { STACK_SIZE = 64 * 1024 };
 
 /* How many threads there are, and the word of one that ends. */
