@@ -134,7 +134,7 @@ static void answer(struct client *client) {
     uv_stream_t *stream = (uv_stream_t *)&client->tcp;
     for (int writes = 0; c->want == WANT_ROOM && client->piece == 0; writes++) {
         struct iovec parts[2];
-        uv_buf_t bufs[2];
+        uv_buf_t bufs[2] = {{.len = 0}};
         int result, count = conversation_parts(c, parts);
         for (int i = 0; i < count; i++)
             bufs[i] = uv_buf_init(parts[i].iov_base, (unsigned)parts[i].iov_len);
