@@ -4,7 +4,6 @@
 #include "words.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 enum {
     LEAVE_TIME = 1000, /* milliseconds for a client to hear its last answer and hang up */
     CALLS_AT_ONCE = 32, /* of recv and send: then it is the others' turn */
+    TAKEN_LEAST = 4096, /* bytes in the time of -W that make a slow client more than a deaf one */
     TURNS_MOST = 16, /* until signals are let in, although the client is ready */
     FIRST_TIME = 1000, /* for the first request, when the server is asked to end, */
     LOOK_AGAIN = 100, /* and how often it is looked whether that is over */
@@ -27,8 +27,6 @@ struct work {
     size_t size; /* bytes of the client's that are here, */
     size_t taken; /* and how many of them are the request that is being answered */
     size_t sent; /* bytes of the answer */
-    int untaken; /* and how many of them the client had not taken when it was late; INT_MAX: it was
-                    not late yet */
     struct answer answer;
     char bytes[REQUEST_SIZE];
 };
@@ -48,19 +46,17 @@ static void wait_for(struct conversation *c, enum want want, int64_t time) {
     c->moved = true;
 }
 
-/* Waits for the client to take so much of its answer that there is room for more. */
-static void wait_for_room(struct conversation *c) {
-    c->work->untaken = INT_MAX;
-    wait_for(c, WANT_ROOM, service.write_time);
-}
-
 /* Has a client taken some of its answer since it was last late? That there is room is told only
  * when a third of the socket's buffer is free: of megabytes, for which one who reads slowly needs
  * more than his time. One who takes nothing is found out when he is late again: SIOCOUTQ, tcp(7),
- * is how many bytes he has not acknowledged. */
+ * is how many bytes he has not acknowledged. A few mean nothing: his system may find room for them
+ * although he does not read. */
 static bool takes_some(struct conversation *c) {
-    int before = c->work->untaken;
-    return ioctl(c->fd, SIOCOUTQ, &c->work->untaken) == 0 && c->work->untaken < before;
+    int unacknowledged;
+    int64_t before = c->taken;
+    if (ioctl(c->fd, SIOCOUTQ, &unacknowledged) == -1) return false; /* no socket, with inetd */
+    c->taken = c->sent - unacknowledged;
+    return c->taken - before >= TAKEN_LEAST;
 }
 
 /* One work is kept for the next who needs one: most requests come and go at once. */
@@ -118,7 +114,7 @@ static bool ask(struct conversation *c) {
         return answer->last;
     }
     if (service.pause > 0) wait_for(c, WANT_PAUSE, service.pause);
-    else wait_for_room(c);
+    else wait_for(c, WANT_ROOM, service.write_time);
     return true;
 }
 
@@ -201,22 +197,23 @@ void conversation_went(struct conversation *c, ssize_t size) {
         c->want = WANT_NOTHING;
         return;
     }
+    c->sent += size;
     c->work->sent += (size_t)size;
     if (c->work->sent == answer_size(&c->work->answer)) finish_answer(c);
-    else wait_for_room(c);
+    else wait_for(c, WANT_ROOM, service.write_time);
 }
 
 void conversation_late(struct conversation *c) {
     const char *late = service.protocol->late;
     if (c->want == WANT_PAUSE) {
-        wait_for_room(c);
+        wait_for(c, WANT_ROOM, service.write_time);
     } else if (c->want == WANT_REST && late != NULL && c->work != NULL) {
         struct answer *answer = &c->work->answer;
         memset(answer, 0, offsetof(struct answer, room));
         answer->parts[0] = (struct iovec){(char *)late, strlen(late)};
         answer->last = true;
         c->work->taken = c->work->sent = 0;
-        wait_for_room(c);
+        wait_for(c, WANT_ROOM, service.write_time);
     } else if (c->want == WANT_ROOM && takes_some(c)) {
         wait_for(c, WANT_ROOM, service.write_time);
     } else {
@@ -251,30 +248,45 @@ static ssize_t send_parts(int fd, struct iovec parts[2], int count) {
     return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* Sends some of the answer; returns false if there is no room. */
+static bool send_some(struct conversation *c) {
+    struct iovec parts[2] = {{NULL, 0}};
+    ssize_t sent = send_parts(c->fd, parts, conversation_parts(c, parts));
+    if (sent == -1 && errno == EINTR) return true;
+    if (sent == -1 && would_block()) return false;
+    conversation_went(c, sent);
+    return true;
+}
+
+/* Takes some of what has come; returns false if there is nothing. emptied: the last time took all
+ * that was there, and another look would find nothing. */
+static bool receive_some(struct conversation *c, bool *emptied) {
+    struct iovec space;
+    ssize_t size;
+    if (*emptied) return false;
+    space = conversation_space(c);
+    if (space.iov_len == 0) {
+        complain("malloc");
+        c->want = WANT_NOTHING;
+        return false;
+    }
+    size = recv(c->fd, space.iov_base, space.iov_len, MSG_DONTWAIT);
+    if (size == -1 && errno == EINTR) return true;
+    if (size == -1 && would_block()) return false;
+    *emptied = size > 0 && (size_t)size < space.iov_len;
+    conversation_came(c, size);
+    return true;
+}
+
 enum want conversation_go(struct conversation *c) {
-    bool emptied = false; /* the last read took all that was there: another would find nothing */
-    for (int calls = 0; calls < CALLS_AT_ONCE; calls++) {
-        if (c->want == WANT_PAUSE || c->want == WANT_NOTHING) break;
-        if (c->want == WANT_ROOM) {
-            struct iovec parts[2] = {{NULL, 0}};
-            ssize_t sent = send_parts(c->fd, parts, conversation_parts(c, parts));
-            if (sent == -1 && errno == EINTR) continue;
-            if (sent == -1 && would_block()) break;
-            conversation_went(c, sent);
-            continue;
+    bool goes_on = true, emptied = false;
+    for (int calls = 0; goes_on && calls < CALLS_AT_ONCE; calls++) {
+        switch (c->want) {
+        case WANT_ROOM: goes_on = send_some(c); break;
+        case WANT_PAUSE:
+        case WANT_NOTHING: goes_on = false; break;
+        default: goes_on = receive_some(c, &emptied);
         }
-        if (emptied) break;
-        struct iovec space = conversation_space(c);
-        if (space.iov_len == 0) {
-            complain("malloc");
-            c->want = WANT_NOTHING;
-            break;
-        }
-        ssize_t size = recv(c->fd, space.iov_base, space.iov_len, MSG_DONTWAIT);
-        if (size == -1 && errno == EINTR) continue;
-        if (size == -1 && would_block()) break;
-        emptied = size > 0 && (size_t)size < space.iov_len;
-        conversation_came(c, size);
     }
     if (c->want == WANT_REQUEST) conversation_free(c);
     return c->want;

@@ -99,6 +99,8 @@ struct conversation {
     int64_t deadline; /* the time (now_ms) when it will be late */
     struct work *work;
     struct memory memory;
+    int64_t sent; /* bytes of all its answers, */
+    int64_t taken; /* and how many of them it had taken when it was last late with that */
     bool heard; /* the client has sent something */
     bool ended; /* and its end of file */
     bool moved; /* want or deadline are others than crowd_keep has seen */
