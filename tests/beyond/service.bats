@@ -724,7 +724,7 @@ activated() {
     ask "$client"
     hear "$client"
     expect_match "the answer to the client whose coming has started the server" 'Hello, World!' "$ANSWER" "find_listener"
-    expect_match "its first line" "Serving http on port $PORT by $MODEL" "$(<"$SERVER_OUT")" "announce"
+    expect_soon "its first line" "announce" says "Serving http on port $PORT by $MODEL"
     inodes=$(for pid in "$SERVER_PID" $(children_of "$SERVER_PID"); do descriptor "$pid" 3; done | sort -u | wc -l)
     if [ "$MODEL" != fork ]; then expect "how many sockets all processes have as their descriptor 3" 1 "$inodes" "listen_beside"; fi
     for turn in 1 2 3 4 5 6; do greets; done
