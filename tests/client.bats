@@ -34,7 +34,7 @@ client() {
 # begin OPTION...: the same in the background. connected N: have so many of its connections come
 # about? end: waits until it has ended.
 begin() {
-    background "$CLIENT" -p "$PORT" "$@"
+    background "$CLIENT" -p "$PORT" -t 60 "$@" # it waits while a busy machine is slow to look at it
 }
 connected() {
     [ "$(ss -Htn state established "sport = :$PORT" | wc -l)" -eq "$1" ]
@@ -166,7 +166,7 @@ END
 
 @test "8.3 a client holds each connection until the last one of its connections is settled" {
     stage step3_fork -s 60
-    begin -n 2 -t 60
+    begin -n 2
     expect_soon "the children of both connections sleep" "ps --ppid $SERVER_PID" all_in sleep "$SERVER_PID" 2
     states() { ss -Htn "dport = :$PORT" | awk '{ print $1 }' | sort | xargs; }
     one_has_ended() { [ "$(states)" = 'CLOSE-WAIT ESTAB' ]; }
@@ -289,7 +289,7 @@ END
 
 @test "--no-read: it sends and leaves, and waits for no answer; status 0" {
     stopped_stage
-    begin -c 2 -n 2 --no-read -t 60
+    begin -c 2 -n 2 --no-read
     end
     expect_outcome '4 sent, not read' 0
 }
@@ -313,7 +313,7 @@ END
 @test "Ctrl-C: it prints its summary, leaves no process behind, and dies of SIGINT" {
     stopped_stage
     for target in "" -; do # to the parent alone, and to the whole group, as a terminal does
-        begin -c 3 -n 2 -t 60
+        begin -c 3 -n 2
         expect_soon "6 connections" "ss -tn sport = :$PORT" connected 6
         clients=$(children_of "$BACKGROUND_PID")
         kill -INT -- "$target$BACKGROUND_PID"
@@ -333,7 +333,7 @@ END
 
 @test "kill -9 of the parent: its clients end too" {
     stopped_stage
-    begin -c 3 -n 2 -t 60
+    begin -c 3 -n 2
     expect_soon "6 connections" "ss -tn sport = :$PORT" connected 6
     clients=$(children_of "$BACKGROUND_PID")
     expect "its clients" 3 "$(count_words "$clients")" "ps --ppid $BACKGROUND_PID"
