@@ -109,6 +109,7 @@ leave_time_wait() {
     client_port=$(port_of "$client")
     ask "$client"
     listen_to "$client"
+    expect "how the answer ended" 'end of file' "$ENDING" "does the server close the connection? strace -e trace=sendto,close"
     hang_up "$client"
     expect_soon "the server's end of the connection is in TIME_WAIT" "ss -tan | grep $PORT" \
         is_tcp "$PORT" "$client_port" TIME-WAIT
