@@ -205,7 +205,7 @@ void conversation_went(struct conversation *c, ssize_t size) {
 
 void conversation_late(struct conversation *c) {
     const char *late = service.protocol->late;
-    if (c->want == WANT_PAUSE) {
+    if (c->want == WANT_PAUSE || (c->want == WANT_ROOM && takes_some(c))) {
         wait_for(c, WANT_ROOM, service.write_time);
     } else if (c->want == WANT_REST && late != NULL && c->work != NULL) {
         struct answer *answer = &c->work->answer;
@@ -213,8 +213,6 @@ void conversation_late(struct conversation *c) {
         answer->parts[0] = (struct iovec){(char *)late, strlen(late)};
         answer->last = true;
         c->work->taken = c->work->sent = 0;
-        wait_for(c, WANT_ROOM, service.write_time);
-    } else if (c->want == WANT_ROOM && takes_some(c)) {
         wait_for(c, WANT_ROOM, service.write_time);
     } else {
         c->want = WANT_NOTHING;
