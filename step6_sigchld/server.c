@@ -62,7 +62,7 @@ static void handle_request(int connection) {
         printf("%.*s\n", (int)size, request) < 0)
         perror("printf");
     if (send_all(connection, RESPONSE, strlen(RESPONSE)) == -1) perror("send");
-    if (nanosleep(&nap, NULL) == -1) perror("nanosleep");
+    if ((nap.tv_sec || nap.tv_nsec) && nanosleep(&nap, NULL) == -1) perror("nanosleep");
 }
 
 /* Returns a socket that listens on the loopback address alone; port 0: the kernel chooses one. */
