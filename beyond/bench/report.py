@@ -188,7 +188,7 @@ class Report:
             *commands, f'set ytics ({ticks})', f'set yrange [{-len(rows) + 0.4}:0.6]', 'set grid xtics noytics',
             f'set xrange [0:{most * 1.12}]', f"set xlabel '{quoted(unit)}'", 'set xtics autofreq',
             f'set bmargin {6 if any(series) else 4}',
-            f"set key {'outside bottom center horizontal' if any(series) else 'off'}"
+            f"set key {'outside bottom center horizontal maxrows 1 width -3 samplen 2' if any(series) else 'off'}"
             f" textcolor rgb '{self.colours[INK]}'",
             'plot ' + ', '.join(plots)])
 
