@@ -283,7 +283,7 @@ test-beyond: ## Ask every model of beyond/serve all that it promises; MODEL=epol
 	@$(MAKE) --no-print-directory asked-beyond
 
 .PHONY: asked-beyond
-asked-beyond: beyond $(SET)/step5_zombie/server $(PATIENCE_PROGRAM) $(BENCH)
+asked-beyond: beyond $(BUILT) $(PATIENCE_PROGRAM) $(BENCH)
 	@tools/test beyond
 
 deps-beyond: ## Install the libraries of beyond/serve, and what test-beyond asks it with, likewise.
