@@ -84,7 +84,7 @@ class Report:
         self.colours = subprocess.run(
             ['bash', '-c', '. "$1"; printf "%s\\n" "${DRESS_COLOURS[@]%% *}"', 'bash', f'{ROOT}/tools/dress.bash'],
             capture_output=True, text=True, check=True).stdout.split()
-        self.page += ['| | |', '|---|---|', *(f'| {name} | {value} |' for name, value in self.machine), '']
+        self.page += ['| what | here |', '|---|---|', *(f'| {name} | {value} |' for name, value in self.machine), '']
         self.file('machine.tsv', self.machine)
         self.file('runs.tsv', [('question', 'of', 'name', 'round', 'begun s', 'requests', 'failed', 'seconds', 'p50 ms',
                                 'p99 ms', 'busy s', 'client s', 'server s', 'why')])

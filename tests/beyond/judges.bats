@@ -150,7 +150,10 @@ END
 }
 
 write_haproxy() {
+    # one thread: each has kept connections of its own, and single serves one connection in all
     cat >"$LAB_DIR/haproxy.conf" <<END
+global
+    nbthread 1
 defaults
     mode http
     timeout connect 10s

@@ -768,6 +768,18 @@ os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
 os.execv(sys.argv[1], sys.argv[1:])' -- "$@"
 }
 
+# waits_for_rest CLIENT PID: has the process read what the client has sent, and does it sleep?
+waits_for_rest() {
+    [ "$(ss -Htn state established "sport = :$PORT and dport = :$(port_of "$1")" | awk '{ print $1 }')" = 0 ] && in_state "$2" S
+}
+# naps PID: prints how often it has gone to sleep.
+naps() {
+    awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status"
+}
+has_napped_again() {
+    (($(naps "$1") > $2))
+}
+
 # leaves_queue OPTIONS...: one client is being served, and one in the queue.
 leaves_queue() {
     hand_over "$@"
@@ -777,7 +789,12 @@ leaves_queue() {
     connect queued
     ask "$queued"
     expect_soon "the second client is in the queue" "the limit of $MODEL" queue_is 1
+    read -r child _ <<<"$(children_of "$SERVER_PID")"
+    expect_soon "the process of the slow client waits for the rest" "ps -o pid,stat" waits_for_rest "$slow" "$child"
+    before=$(naps "$child")
     kill -TERM "$SERVER_PID"
+    expect_soon "that process has been told, and waits again" "the signal from the master to its children" \
+        has_napped_again "$child" "$before"
     rest "$slow"
     listen_to "$slow"
     expect_match "what the slow client hears" 'Connection: close.*Hello, World!' "$ANSWER" "is its process killed too early?"
