@@ -236,7 +236,8 @@ void master_locks(int listener) {
     };
     struct sock_fprog program = {.len = sizeof no_syn / sizeof no_syn[0], .filter = no_syn};
     if (service.handed_over) return;
-    if (setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == -1)
+    if (setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == -1 &&
+        errno != EPERM) /* some machines let root alone do that */
         complain("setsockopt"); /* then the queue is served as long as somebody comes */
 }
 
