@@ -72,6 +72,17 @@ clients_run() {
     expect "who listens there" '' "$(ss -Hltn "sport = :$started")" "lab_close"
 }
 
+@test "tools/signals: a signal in the midst of an expansion ends a tool, too, and by its EXIT trap" {
+    local signal
+    for signal in HUP INT TERM; do
+        # shellcheck disable=SC2016 # the other shell's
+        run env --default-signal bash -c '. "$0/tools/signals.bash"; trap "echo tidied up" EXIT; end_on_signals
+            true "$(kill -"$1" $$)" "$(echo)"; echo went on' "$ROOT" "$signal"
+        expect "what is said, after $signal" 'tidied up' "$output" "end_on_signals: bash 5.2 reads a trap within \$(...) up to its )"
+        expect "the status, after $signal" "$((128 + $(kill -l "$signal")))" "$status" end_on_signals
+    done
+}
+
 @test "tools/test: a stage that there is not, or a SERVER without STEP, is refused" {
     run env STEP=step8_x SERVER= tools/test
     expect "the status with STEP=step8_x" 2 "$status" tools/test
