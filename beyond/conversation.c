@@ -333,25 +333,3 @@ void turn_away(int fd) {
     if (busy != NULL) (void)send(fd, busy, strlen(busy), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (close(fd) == -1) complain("close");
 }
-
-enum remedy remedy_for(int accept_errno) {
-    switch (accept_errno) {
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM: return REMEDY_WAIT;
-    case EINTR:
-    case ECONNABORTED:
-    case EAGAIN:
-    case EPERM: /* a firewall's word */
-    case EPROTO:
-    case ENETDOWN: /* these are errors of that connection: accept(2), "Error handling" */
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case EOPNOTSUPP:
-    case ENETUNREACH: return REMEDY_AGAIN;
-    default: return REMEDY_NONE;
-    }
-}

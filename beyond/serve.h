@@ -8,6 +8,8 @@
 #ifndef SERVE_H
 #define SERVE_H
 
+#include "remedy.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -159,12 +161,6 @@ __attribute__((format(printf, 1, 2))) void report(const char *format, ...);
 void complain(const char *what);
 /* The same, and ends the process with status 1. */
 _Noreturn void die(const char *what);
-
-/* What to do after accept(2) has failed: accept again at once, wait a little (no descriptor or no
- * memory is left: those who are being served will leave some), or give up. */
-enum remedy { REMEDY_AGAIN, REMEDY_WAIT, REMEDY_NONE };
-enum { ACCEPT_PAUSE = 100 }; /* that little, in milliseconds */
-enum remedy remedy_for(int accept_errno);
 
 /* Answers a connection that cannot be served, with the protocol's word for it if there is one, and
  * closes it. Waits for 10 ms at the most. */

@@ -9,6 +9,8 @@
 #define _GNU_SOURCE /* accept4 */
 #include "wsgi.h"
 
+#include "../remedy.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -121,31 +123,17 @@ static int listen_here(void) {
 
 /* Accepts a client, whatever a signal or the client itself does meanwhile. */
 static int accept_one(int listener) {
-    static const struct timespec PAUSE = {.tv_nsec = 100000000};
+    static const struct timespec PAUSE = {.tv_nsec = ACCEPT_PAUSE * 1000000L};
     for (;;) {
         int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         if (connection != -1) return connection;
-        switch (errno) {
-        case EINTR: /* a child has ended: accept again */
-        case EAGAIN:
-        case ECONNABORTED: /* that client has gone again */
-        case EPERM: /* a firewall's word */
-        case EPROTO:
-        case ENETDOWN: /* these are errors of that connection: accept(2), "Error handling" */
-        case ENOPROTOOPT:
-        case EHOSTDOWN:
-        case ENONET:
-        case EHOSTUNREACH:
-        case EOPNOTSUPP:
-        case ENETUNREACH: continue;
-        case EMFILE:
-        case ENFILE:
-        case ENOBUFS:
-        case ENOMEM: /* those who are being served will leave some */
+        switch (remedy_for(errno)) {
+        case REMEDY_AGAIN: continue; /* a child has ended, or that client has gone again */
+        case REMEDY_WAIT:
             complain("accept");
             (void)nanosleep(&PAUSE, NULL); /* a signal may shorten it */
             continue;
-        default: die("accept");
+        case REMEDY_NONE: die("accept");
         }
     }
 }
