@@ -227,7 +227,7 @@ as_nobody() {
 @test "doctor: strace that may not trace: because of another tracer" {
     command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null || skip_for tracing
     doctor strace -f -qq -o /dev/null -- tracing
-    says spoils 'strace may not trace, since this is traced itself, by process [0-9]+: 3\.6, 7\.3 and 8\.3 are skipped'
+    says spoils 'strace may not trace, since this is traced itself, by process [0-9]+: 3\.6, 7\.3, 8\.3 and the faults are skipped'
 }
 
 # no_ptrace: makes a program that runs its arguments under a filter of system calls that refuses ptrace,
@@ -412,8 +412,7 @@ END
     background env TMPDIR="$LAB_DIR/tmp" tools/doctor
     sleeps() { pgrep -g "$BACKGROUND_PID" -x sleep >/dev/null; }
     expect_soon "its orphan, or another one that sleeps" look_at_orphans sleeps
-    kill -INT -- "-$BACKGROUND_PID" # the whole foreground, as a terminal does
-    expect_soon "it has ended" tools/doctor is_gone "$BACKGROUND_PID"
+    interrupt "-$BACKGROUND_PID" "$BACKGROUND_PID" # the whole foreground, as a terminal does
     nobody_left() { ! pgrep -g "$BACKGROUND_PID" >/dev/null; }
     expect_soon "and so has all that it had started, in 5 s at the latest" look_at_orphans nobody_left
     expect "files that it has left" '' "$(find . "$LAB_DIR/tmp" /dev/shm -maxdepth 1 -name '.doctor.*' 2>/dev/null)" try_directory

@@ -248,9 +248,9 @@ END
     LAB_SERVERS+=("$tool")
     recorded() { compgen -G "$LAB_DIR/pictures/step2_sleep.client*" >/dev/null; }
     expect_soon "it records" tools/picture recorded
-    kill -INT "$tool"
-    expect_soon "it has ended" tools/picture is_gone "$tool"
+    interrupt "$tool" "$tool"
     left() { pgrep -f "^[^ ]*(strace|server|client) .*$LAB_DIR/pictures" | xargs; }
     none_left() { [ -z "$(left)" ]; }
-    expect_soon "no strace that still writes to its directory (there is: $(left))" lab_close none_left
+    seen_none_left() { left; }
+    expect_soon "no strace that still writes to its directory" lab_close none_left
 }

@@ -132,6 +132,17 @@ split_words() {
     AFTER=("${@:2}")
 }
 
+# interrupt TARGET PID: sends SIGINT to TARGET, a process or -GROUP, each second until process PID has ended, as one
+# does who presses Ctrl-C. (Bash 5.2 itself loses it now and then: of 300, sent to a loop that starts programs, 3.)
+interrupt() {
+    local LAB_DEADLINE=1
+    for _ in {1..10}; do
+        kill -INT -- "$1"
+        if wait_until is_gone "$2"; then return 0; fi
+    done
+    report "the process that Ctrl-C was to end" gone "process $2 is there still, after ten of them" "its trap: tools/signals.bash"
+}
+
 # expect WHAT EXPECTED SEEN LOOK: fails unless SEEN equals EXPECTED; LOOK says what to look at next.
 expect() {
     if [ "$2" = "$3" ]; then return 0; fi
@@ -206,7 +217,7 @@ report() {
         ps -o pid,ppid,stat,wchan:20,args --pid "$SERVER_PID" --ppid "$SERVER_PID" | sed 's/^/  /; 8q'
         echo "  its children: $(count_children "$SERVER_PID"), zombies among them: $(count_zombies "$SERVER_PID")"
         echo "  its descriptors: $(descriptors_of "$SERVER_PID")"
-        tail -n 5 "$SERVER_ERR" "$SERVER_OUT" | sed 's/^/  /'
+        tail -n 5 "$SERVER_ERR" "$SERVER_OUT" ${BACKGROUND_OUT:+"$BACKGROUND_OUT"} | sed 's/^/  /'
     fi
     return 1
 }

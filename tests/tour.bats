@@ -65,8 +65,7 @@ clients_run() {
     tour=$!
     LAB_SERVERS+=("$tour")
     expect_soon "the tour's client and its two processes wait for the server" tools/tour clients_run
-    kill -INT -- "-$tour" # the whole foreground, as a terminal does
-    expect_soon "the tour has ended" tools/tour is_gone "$tour"
+    interrupt "-$tour" "$tour" # the whole foreground, as a terminal does
     started=$(sed -n 's/.*server -p \([0-9]*\) -s 2 &/\1/p' "$LAB_DIR/tour")
     expect_match "the port of the server that it had started" '^[0-9]+$' "$started" "$LAB_DIR/tour"
     expect "who listens there" '' "$(ss -Hltn "sport = :$started")" "lab_close"
@@ -90,6 +89,22 @@ clients_run() {
     run env STEP= SERVER=./mine tools/test
     expect "the status with SERVER and no STEP" 2 "$status" tools/test
     expect_match "what it says" 'SERVER=... needs STEP=' "$output" tools/test
+}
+
+@test "tools/test: no tests, or no number of jobs, is refused; so it is by the mutants and the faults" {
+    run env -u STEP tools/test nonsense
+    expect "the status of tools/test nonsense" 2 "$status" "$output"
+    expect_match "what it says" "^test: there are no such tests: tools/test nonsense" "$output" tools/test
+    run make fuzz TARGET=clean
+    expect "the status of make fuzz TARGET=clean" 2 "$status" "$output"
+    expect_match "what it says" "fuzz: there is no target 'clean'" "$output" Makefile
+    for tool in test mutants faults; do
+        for jobs in 0 x; do
+            run env JOBS="$jobs" timeout 10 "tools/$tool"
+            expect "the status of tools/$tool with JOBS=$jobs" 2 "$status" "$output"
+            expect "what it says" "$tool: JOBS=$jobs is not a number from 1 to 999" "$output" "tools/$tool"
+        done
+    done
 }
 
 @test "tools/test: a server that is not there is not tested, and why" {
