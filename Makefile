@@ -86,7 +86,7 @@ deps-fuzz: ## Install what fuzz needs, likewise.
 faults: $(BUILT) $(SPEND) ## Let every system call fail in every documented way, and see what is declared; STEP=7 for one.
 	@tools/faults $(STEP)
 
-hostile: $(BUILT) $(HELPERS) ## Meet rude clients in thousands, for SECONDS=30 at each stage, with what it declares.
+hostile: $(BUILT) $(HELPERS) ## Meet rude clients in thousands, for up to SECONDS=30 at each stage, with what it declares.
 	@STEP=hostile HOSTILE_SECONDS=$(or $(SECONDS),30) HOSTILE_CROWD=4000 LAB_DEADLINE=60 tools/test bats
 
 soak: $(BUILT) ## Let stage 7 serve more than it can for SECONDS=120, and look for what it lost or kept.
@@ -95,7 +95,7 @@ soak: $(BUILT) ## Let stage 7 serve more than it can for SECONDS=120, and look f
 mutants: | needs ## Test the tests: make wrong edits of the programs, and see which test tells; MUTANT=NAME for one.
 	@tools/mutants $(MUTANT)
 
-fuzz: $(or $(TARGET),$(FUZZ_TARGETS)) ## Give random inputs to what reads input, and say which break it; TIME=60 seconds in all.
+fuzz: $(filter $(or $(TARGET),$(FUZZ_TARGETS)),$(FUZZ_TARGETS)) ## Give random inputs to what reads input, and say which break it; TIME=60 seconds in all.
 	@tools/fuzz $(TARGET)
 
 repeat: $(BUILT) $(HELPERS) $(SPEND) $(TRACE) $(WATCH) $(UNITS) $(REPLAYS) ## Run all tests TIMES=20 times, in any order, every second time on busy processors, or not: BUSY=no.
@@ -134,11 +134,12 @@ $(BUILT): $(SET)/%: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $< $(LDFLAGS)
 
-$(HELPERS): build/%: %.c $(FLAGS) | needs
+# The tests' own programs: never with a sanitizer.
+$(HELPERS): build/%: %.c | needs
 	@mkdir -p $(@D)
-	$(COMPILE) -o $@ $<
+	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -o $@ $<
 
-# Static: no fault of close(2) can hit the dynamic linker. Never with a sanitizer.
+# Static: no fault of close(2) can hit the dynamic linker.
 $(SPEND): tests/spend.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) -static -o $@ $<

@@ -74,11 +74,17 @@ rude() {
         "above, and $SERVER_ERR"
 }
 
+# manners: sets MANNERS to all that rude knows, but for those that take part in no conversation.
+manners() {
+    read -ra MANNERS < <("$RUDE" 2>&1 | sed -n 's/.*: any silent flood //p')
+    expect "the manners of rude: 13 or more" yes "$( ((${#MANNERS[@]} >= 13)) && echo yes || echo "${#MANNERS[@]}")" "$RUDE"
+}
+
 @test "hostile: each manner of its own" {
+    manners
     for program in "${PROGRAMS[@]}"; do
         begin "$program"
-        for manner in reset vanish half-request drip megabyte rubbish reset-after-request reset-during-answer \
-            reset-after-answer never-read leave-before-answer half-close half-close-and-reset; do
+        for manner in "${MANNERS[@]}"; do
             rude "$manner"
             expect_as_declared "$manner"
         done
@@ -137,7 +143,8 @@ rude() {
         expect_soon "1,500 clients have asked to be let in" "$BACKGROUND_OUT" grep -q 'of 1500 are' "$BACKGROUND_OUT"
         waiting=$(queue_of "$PORT")
         size=$(sed -n 's/.*REQUEST_QUEUE_SIZE = \([0-9]*\).*/\1/p' "$STEP/server.c")
-        expect "clients in the queue of $STEP: its size and one more (of 1,500)" $((size + 1)) "$waiting" \
+        most=$(</proc/sys/net/core/somaxconn)
+        expect "clients in the queue of $STEP: its size and one more (of 1,500)" $(((size < most ? size : most) + 1)) "$waiting" \
             "listen, /proc/sys/net/core/somaxconn"
         end_background
         kill -CONT "$SERVER_PID"
@@ -149,7 +156,7 @@ rude() {
 }
 
 # swarm STEP: 8 clients at once, each with manners chosen anew each time, for HOSTILE_SECONDS; where
-# each connection leaves something behind, for so many turns. (Where the queue is short, many of them
+# each connection leaves something behind, for so many turns at the most. (Where the queue is short, many of them
 # are let in only when they ask again, a second later.)
 swarm() {
     local turns=60 i clients=() status
@@ -164,7 +171,7 @@ swarm() {
     for i in "${clients[@]}"; do
         status=0
         wait "$i" || status=$?
-        if ((status == 124 && turns == 1000000)); then status=0; fi
+        if ((status == 124)) && [ -n "${HOSTILE_SECONDS-}" ]; then status=0; fi # its time was up
         expect "the status of a rude client of $1" 0 "$status" "$(cat "$LAB_DIR"/rude.*) $(tail -n 3 "$SERVER_ERR")"
     done
 }
@@ -180,8 +187,8 @@ swarm() {
 }
 
 @test "hostile: eintr dies of the first child that ends, whatever ended it, with its reason" {
-    for manner in reset vanish half-request drip megabyte rubbish reset-after-request reset-during-answer \
-        reset-after-answer never-read leave-before-answer half-close half-close-and-reset; do
+    manners
+    for manner in "${MANNERS[@]}"; do
         begin step6_sigchld -x eintr
         # a child that ends before the server is back in accept interrupts nothing: the client waits until it is
         rm -f "$LAB_DIR/go"
@@ -193,7 +200,7 @@ swarm() {
         server_status
         status=0
         wait "$BACKGROUND_PID" || status=$?
-        expect "rude $manner could misbehave at eintr" 0 "$status" "$BACKGROUND_OUT"
+        expect "rude $manner could misbehave at eintr" 0 "$status" "$(tail -n 3 "$BACKGROUND_OUT")"
         expect "the status of eintr after $manner" 1 "$SERVER_STATUS" "accept(2), EINTR"
         expect_match "what it says" '^(.*'$'\n'')?accept: Interrupted system call$' "$(cat "$SERVER_ERR")" "accept(2), EINTR"
     done
