@@ -231,8 +231,12 @@ BEYOND_MISSING := $(foreach pair,$(BEYOND_LIBRARIES),$(if $(filter $(lastword $(
 BEYOND_SOURCES := $(filter-out $(BEYOND_MISSING:%=beyond/models/%.c),$(wildcard beyond/*.c beyond/models/*.c beyond/protocols/*.c))
 BEYOND_FLAGS = $(if $(BEYOND_SYSTEMD),-DHAVE_SYSTEMD) $(if $(strip $(BEYOND_FOUND)$(BEYOND_SYSTEMD)),$(shell $(PKG_CONFIG) --cflags --libs $(BEYOND_FOUND) $(BEYOND_SYSTEMD)))
 
-.PHONY: beyond
-beyond: $(BEYOND) $(BEYOND_CLIENT) $(WSGI) ## Build beyond/serve, every server of the article's siblings, and what belongs to it.
+.PHONY: beyond built-beyond
+# (Make looks for libraries before all else: once more, as deps-beyond may have brought them.)
+beyond: ## Build beyond/serve, every server of the article's siblings, and what belongs to it.
+	@$(MAKE) --no-print-directory built-beyond
+
+built-beyond: $(BEYOND) $(BEYOND_CLIENT) $(WSGI)
 	@$(foreach model,$(BEYOND_MISSING),echo 'beyond: the model $(model) is left out: $(call library_of,$(model)) is missing. Type: make deps-beyond';)
 	@$(if $(WSGI),,echo 'beyond: wsgi is left out: the library of Python 3.10 or later is missing (Debian: libpython3-dev). Type: make deps-beyond';)
 
@@ -279,12 +283,11 @@ $(BENCH): build/bench/%: beyond/bench/%.c $(FLAGS)
 export MODEL PROTOCOL
 
 .PHONY: test-beyond deps-beyond
-# (Make looks for libraries before all else: once more, as deps-beyond may have brought them.)
 test-beyond: ## Ask every model of beyond/serve all that it promises; MODEL=epoll, PROTOCOL=http, STEP=claims.
-	@$(MAKE) --no-print-directory asked-beyond
+	@$(MAKE) --no-print-directory asked-beyond # as for beyond
 
 .PHONY: asked-beyond
-asked-beyond: beyond $(BUILT) $(PATIENCE_PROGRAM) $(BENCH)
+asked-beyond: built-beyond $(BUILT) $(PATIENCE_PROGRAM) $(BENCH)
 	@tools/test beyond
 
 deps-beyond: ## Install the libraries of beyond/serve, and what test-beyond asks it with, likewise.
