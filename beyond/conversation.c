@@ -91,8 +91,10 @@ static void drop_taken(struct work *work) {
 static void take_leave(struct conversation *c) {
     struct work *work = c->work;
     bool rejected = work->taken == 0;
+    int unread = 0; /* what has come since: while an answer is under way, nothing is read */
     drop_taken(work);
-    if (!c->ended && (rejected || work->size > 0) && shutdown(c->fd, SHUT_WR) == 0)
+    (void)ioctl(c->fd, SIOCINQ, &unread); /* without a socket, as with inetd, it may fail */
+    if (!c->ended && (rejected || work->size > 0 || unread > 0) && shutdown(c->fd, SHUT_WR) == 0)
         wait_for(c, WANT_LEAVE, LEAVE_TIME);
     else c->want = WANT_NOTHING;
 }

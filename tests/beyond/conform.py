@@ -923,6 +923,17 @@ def many_large_pages(lab):
 
 
 @check("http", "manners")
+def more_beside_the_last_answer(lab):
+    """What comes while the last answer is under way, and is never read, takes nothing of it away"""
+    size = 16 << 20  # more than the buffers between hold: the server is at it until we have read
+    with Client(lab.start("-n", size), window=1 << 18) as client:
+        client.say(HTTP10 + b"\r\n")
+        client.hear_to(b"\r\n\r\n")
+        client.say(b"\r\n")
+        expect(f"{size} bytes", f"{len(client.hear_all())} bytes", "take_leave in conversation.c: RFC 9112, 9.6")
+
+
+@check("http", "manners")
 def logged(lab):
     """The log has a line for each request, and nothing in it can drive a terminal or end a quotation"""
     server = lab.start("-l")
