@@ -221,7 +221,8 @@ static bool is_target(struct text method, struct text target) {
     if (target.size >= scheme && strncasecmp(target.at, SCHEME, scheme) == 0) {
         struct text rest = {target.at + scheme, target.size - scheme};
         struct text before_path = next_part(&rest, '/'), host = next_part(&before_path, '?');
-        return host.size > 0 && is_visible(host, NO_HOST);
+        /* without a host it names nobody: RFC 9110, 4.2.1 */
+        return host.size > 0 && host.at[0] != ':' && is_visible(host, NO_HOST);
     }
     return is_exactly(method, "CONNECT") ||
            (is_exactly(method, "OPTIONS") && is_exactly(target, "*"));
@@ -348,6 +349,7 @@ static size_t take_head(struct memory *memory, struct text all, bool ended, stru
     /* an empty line before the request is forgiven, once: RFC 9112, 2.2 */
     if (rest.at[0] == '\n' || (rest.size > 1 && rest.at[0] == '\r' && rest.at[1] == '\n'))
         (void)next_line(&rest, &line);
+    if (ended && rest.size == 0) return all.size; /* nothing but that line: no request */
     if (rest.size == 1 && rest.at[0] == '\r' && rest.at == all.at && !ended) return 0;
     /* looked at before anything can be refused: a refusal of HEAD has no body, either. RFC 9110,
      * 9.3.2 */

@@ -575,6 +575,24 @@ def nothing_and_the_end(lab):
 
 
 @check("http", "pieces")
+def empty_line_and_the_end(lab):
+    """An empty line, and then the end of file, is no request: nothing is said to it, nor is it in the log"""
+    server = lab.start("-l")
+    for empty in (b"\r\n", b"\n"):
+        with Client(server) as client:
+            client.say(REQUEST + empty)
+            client.finish()
+            expect_greeting(client)
+            client.expect_end("the empty line in take_head")
+    if lab.model != "inetd":  # its standard output is the connection
+        with Client(server) as client:
+            client.say(b"GET /last HTTP/1.0\r\n\r\n")
+            client.hear_all()
+        wait_until(lambda: b"/last" in server.output(), "the last request in the log", "-l, log_request")
+        expect(3, server.output().count(b" - - ["), "a line for each of three requests in the log: take_head")
+
+
+@check("http", "pieces")
 def half_and_the_end(lab):
     """Half a request and the end of file is a bad request, wherever it stops"""
     for place in (1, 4, 20, len(REQUEST) - 1):
@@ -636,7 +654,7 @@ def targets(lab):
     """A target with a fragment, or an absolute one whose host is missing or none, is answered with 400, whatever the method"""
     expect_refusals(lab, 400, "is_target in http.c: RFC 9112, 3.2", [
         method + b" " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n" for method in (b"GET", b"POST", b"BREW") for target in (
-            b"/#a", b"/a?b#", b"#", b"http://", b"http:///a", b"HTTP://?a", b"http://a@b/", b"http://a,b/", b"http://a\\b/",
+            b"/#a", b"/a?b#", b"#", b"http://", b"http:///a", b"http://:80/", b"HTTP://?a", b"http://a@b/", b"http://a,b/", b"http://a\\b/",
             b"http://a#/", b"http:/a", b"https://a/", b"a")])
     with lab.client() as client:
         for method, target, status in ((b"GET", b"http://x", 200), (b"GET", b"http://x:80?a", 200), (b"GET", b"HTTP://x/@,", 200),
