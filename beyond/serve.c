@@ -100,7 +100,7 @@ static int help(void) {
            "  -s, --pause TIME      to wait before each answer: 0\n"
            "  -n, --page BYTES      the size of http's page: 14\n"
            "  -w, --workers COUNT   of processes or threads\n"
-           "  -m, --most COUNT      of clients at a time; fork: 256; else 0, no limit, unless told "
+           "  -m, --most COUNT      of clients at a time; fork: 256, others: no limit, unless told "
            "otherwise\n"
            "  -u, --user NAME       who those that talk to clients become\n"
            "  -l, --log             a line for each request, in the common log format\n"
@@ -137,6 +137,18 @@ static void check_user(const char *name) {
         misused("user", name, "cannot be taken on: only root can become somebody else");
 }
 
+/* Why an option that some models take means nothing to the others. */
+static const char *foreign(int option) {
+    switch (option) {
+    case 'w': return "means nothing to this model: it has no fixed number of workers";
+    case 'm':
+        return "means nothing to this model: it serves no more clients at a time than it has "
+               "processes or threads";
+    case 'u': return "means nothing to this model: it does not change its user";
+    default: return "means nothing to this model: it ends at once when it is told to"; /* D */
+    }
+}
+
 /* Reads the options of this model, or ends with status 2. */
 static void read_options(int argc, char *argv[], const struct model *model) {
     char text[2] = "";
@@ -150,9 +162,7 @@ static void read_options(int argc, char *argv[], const struct model *model) {
         if (strcmp(model->name, "inetd") == 0 && strchr("pab", option) != NULL)
             misused("option", text, "means nothing to this model: whoever starts it listens");
         if (strchr(FOR_ALL, option) == NULL && strchr(model->options, option) == NULL)
-            misused("option", text,
-                    "means nothing to this model: it has no number of workers, no limit, "
-                    "no other user, or no end, of its own");
+            misused("option", text, foreign(option));
         argument = optarg ? optarg : "";
         switch (option) {
         case 'p': port = number("port", argument, 0, 65535, 1); break;
@@ -161,7 +171,7 @@ static void read_options(int argc, char *argv[], const struct model *model) {
         case 's': service.pause = number("pause", argument, 0, DAY, 1000); break;
         case 'n': service.page_size = number("page size", argument, 0, PAGE_MOST, 1); break;
         case 'w': service.workers = number("number of workers", argument, 1, 10000, 1); break;
-        case 'm': service.most = number("limit", argument, 0, 1000000, 1); break;
+        case 'm': service.most = number("limit", argument, 1, 1000000, 1); break;
         case 'l': service.log = true; break;
         case 'H': service.header_time = number("time", argument, 0.01, DAY, 1000); break;
         case 'I': service.idle_time = number("time", argument, 0.01, DAY, 1000); break;
@@ -299,7 +309,7 @@ int main(int argc, char *argv[]) {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) return help();
     if (argc < 3) {
-        fputs(USAGE, stderr);
+        fprintf(stderr, "serve: which model, and which protocol?\n%s", USAGE);
         return 2;
     }
     model = find_model(argv[1]);
