@@ -46,13 +46,21 @@ static char (*space_bytes)[REQUEST_SIZE];
 
 /* ---- What the kernel is told --------------------------------------------- */
 
-/* A place for one more request to the kernel. */
+/* Ends the program if the kernel refuses what it was told, other than for now: EAGAIN, EBUSY: it
+ * has no memory, or wants us to take results first. Sets errno; 0: none. */
+static void check(int result) {
+    errno = result < 0 ? -result : 0;
+    if (result < 0 && errno != ETIME && errno != EINTR && errno != EAGAIN && errno != EBUSY)
+        die("io_uring_enter");
+}
+
+/* A place for one more request to the kernel; NULL: all are taken, and it refuses them for now. */
 static struct io_uring_sqe *next_request(void) {
     struct io_uring_sqe *request = io_uring_get_sqe(&ring);
     if (request != NULL) return request;
-    errno = -io_uring_submit(&ring); /* all are taken: the kernel shall have them now */
+    check(io_uring_submit(&ring)); /* all are taken: the kernel shall have them now */
     request = io_uring_get_sqe(&ring);
-    if (request == NULL) die("io_uring_submit");
+    if (request == NULL) complain("io_uring_enter");
     return request;
 }
 
@@ -60,6 +68,7 @@ static void accept_or_not(void) {
     struct io_uring_sqe *request;
     if (accepts || !crowd_may_grow(&crowd)) return;
     request = next_request();
+    if (request == NULL) return; /* another time */
     io_uring_prep_accept(request, service.listener, NULL, NULL, SOCK_CLOEXEC);
 #ifdef LIBURING_2_2
     if (accepts_many) request->ioprio |= IORING_ACCEPT_MULTISHOT;
@@ -84,6 +93,10 @@ static void receive(struct client *client) {
     struct io_uring_sqe *request;
     if (space.iov_len == 0) return;
     request = next_request();
+    if (request == NULL) {
+        c->want = WANT_NOTHING;
+        return;
+    }
     io_uring_prep_recv(request, c->fd, space.iov_base, space.iov_len, 0);
     if (common) {
         request->flags |= IOSQE_BUFFER_SELECT;
@@ -95,6 +108,10 @@ static void receive(struct client *client) {
 static void send_answer(struct client *client) {
     struct io_uring_sqe *request = next_request();
     struct conversation *c = &client->conversation;
+    if (request == NULL) {
+        c->want = WANT_NOTHING;
+        return;
+    }
     client->message.msg_iov = client->parts;
     client->message.msg_iovlen = (size_t)conversation_parts(c, client->parts);
     io_uring_prep_sendmsg(request, c->fd, &client->message, MSG_NOSIGNAL);
@@ -104,13 +121,17 @@ static void send_answer(struct client *client) {
 /* Frees a client for whom the kernel has nothing to do but to close the connection. */
 static void release(struct client *client) {
     struct io_uring_sqe *request = next_request();
-    io_uring_prep_close(request, client->conversation.fd);
-    io_uring_sqe_set_data(request, NULL);
-    conversation_free(&client->conversation);
+    if (request != NULL) {
+        io_uring_prep_close(request, client->conversation.fd);
+        io_uring_sqe_set_data(request, NULL);
+        conversation_free(&client->conversation);
+    } else {
+        conversation_end(&client->conversation);
+    }
     free(client);
 }
 
-/* Tells the kernel what the client needs next. */
+/* Tells the kernel what the client needs next; if it cannot be told, the connection ends. */
 static void go_on(struct client *client) {
     struct conversation *c = &client->conversation;
     if (c->want == WANT_ROOM) send_answer(client);
@@ -131,7 +152,7 @@ static void begin(int fd) {
 /* Takes back what the kernel has to do for a client who is late: if that is not done yet, it ends
  * with an error now; and only then the client goes on, or is freed. */
 static void cancel(struct client *client) {
-    struct io_uring_sqe *request = next_request();
+    struct io_uring_sqe *request = io_uring_get_sqe(&ring); /* there is a place */
     io_uring_prep_cancel(request, client, 0);
     io_uring_sqe_set_data(request, NULL);
     client->stale = true;
@@ -139,8 +160,10 @@ static void cancel(struct client *client) {
     else crowd_keep(&crowd, &client->conversation);
 }
 
+/* As many as there are places for requests: the others in the next turn, which comes at once. */
 static void tend_to_the_late(void) {
-    for (struct conversation *c; (c = crowd_late(&crowd)) != NULL;) {
+    for (struct conversation *c;
+         io_uring_sq_space_left(&ring) > 0 && (c = crowd_late(&crowd)) != NULL;) {
         enum want wanted = c->want;
         conversation_late(c);
         if (wanted == WANT_PAUSE) go_on((struct client *)c);
@@ -219,10 +242,7 @@ static void submit_and_wait(void) {
     if (result >= 0)
         result = io_uring_wait_cqe_timeout(&ring, &first, patience == -1 ? NULL : &time);
 #endif
-    errno = result < 0 ? -result : 0;
-    /* EAGAIN, EBUSY: the kernel wants us to take results first */
-    if (result < 0 && errno != ETIME && errno != EINTR && errno != EAGAIN && errno != EBUSY)
-        die("io_uring_enter");
+    check(result);
 }
 
 /* ---- The rings ----------------------------------------------------------- */

@@ -62,3 +62,26 @@ walk() {
     expect_match "a server that goes on" $'declared: ends\nwhat: +its exit status [^\n]*\nexpected: 1\nseen: +None' "$output" walk
     expect_match "a fault that does not come" 'the fault is not reached' "$output" is_hit
 }
+
+@test "faults: uring goes on when its ring is full, and the kernel takes no request for now" {
+    local clients=() tracer i
+    needs_model uring
+    edited 's/REQUESTS = 512/REQUESTS = 1/; s/8 \* REQUESTS/64/' models/uring.c
+    # -D: strace is the grandchild, and the server our own child; every second call fails
+    serve_beyond strace -D -qq -o "$LAB_DIR/log" -e trace=io_uring_enter -e inject=io_uring_enter:error=EAGAIN:when=2+2 -- uring http
+    kill -STOP "$SERVER_PID"
+    expect_soon "the server is stopped, as strace holds it" "ps -o pid,stat" in_state "$SERVER_PID" t
+    for ((i = 0; i < 8; i++)); do # so that it finds all of them there
+        connect "clients[i]"
+        ask "${clients[i]}"
+    done
+    kill -CONT "$SERVER_PID"
+    expect_soon "it was told that a request cannot be had now" "next_request in uring.c" \
+        grep -q '^serve: io_uring_enter: Resource temporarily unavailable$' "$SERVER_ERR"
+    tracer=$(sed -n 's/^TracerPid:\t//p' "/proc/$SERVER_PID/status")
+    kill -KILL "$tracer"
+    connect "clients[8]"
+    ask "${clients[8]}"
+    hear "${clients[8]}"
+    expect_match "what is answered when nothing fails any more" 'Hello, World!' "$ANSWER" "$(<"$SERVER_ERR")"
+}
