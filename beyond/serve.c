@@ -256,6 +256,10 @@ int listen_beside(void) {
 static int find_listener(void) {
 #ifdef HAVE_SYSTEMD
     int count = sd_listen_fds(1);
+    if (count < 0) { /* LISTEN_FDS is no number: to listen elsewhere instead would hide that */
+        errno = -count;
+        die("sd_listen_fds");
+    }
     if (count > 1) {
         fprintf(stderr, "serve: systemd hands over %d sockets, and this serves one\n", count);
         exit(EXIT_FAILURE);

@@ -837,6 +837,13 @@ all_sleep() {
     done
 }
 
+@test "service: what systemd hands over and cannot be read is an error: it does not listen elsewhere" {
+    ldd "$SERVE" | grep -q libsystemd || skip_unasked "this program was built without libsystemd"
+    # shellcheck disable=SC2016 # for the other shell
+    run timeout 10 sh -c 'LISTEN_PID=$$ LISTEN_FDS=one exec "$0" epoll http -p 0' "$SERVE"
+    expect "the status, and what it says" "1 serve: sd_listen_fds: Invalid argument" "$status $output" find_listener
+}
+
 @test "service: the unit files are as systemd wants them" {
     command -v systemd-analyze >/dev/null || skip_unasked "there is no systemd-analyze"
     mkdir "$LAB_DIR/units"
