@@ -41,13 +41,6 @@ while True:
 END
 }
 
-# family PID: it and its children and theirs.
-family() {
-    local child
-    echo "$1"
-    for child in $(children_of "$1"); do family "$child"; done
-}
-
 # begin_bench: one that would run for very long; sets BACKGROUND_PID, and returns when a server of its is under load.
 begin_bench() {
     mkdir -p "$LAB_DIR/tmp"
@@ -57,12 +50,6 @@ begin_bench() {
 
 is_at_work() {
     pgrep -P "$BACKGROUND_PID" -x server >/dev/null && pgrep -P "$BACKGROUND_PID" -x ab >/dev/null
-}
-
-# are_gone PID...: has each of them ended?
-are_gone() {
-    local pid
-    for pid; do is_gone "$pid" || return 1; done
 }
 
 # groups_of PID: the control groups that a bench has made.
@@ -165,9 +152,9 @@ groups_of() {
 @test "bench: Ctrl-C leaves nothing behind: no process, no file, no control group" {
     local processes
     begin_bench
-    read -ra processes <<<"$(family "$BACKGROUND_PID" | paste -sd ' ')"
+    read -ra processes <<<"$BACKGROUND_PID $(descendants "$BACKGROUND_PID" | paste -sd ' ')"
     kill -INT "$BACKGROUND_PID"
-    expect_soon "bench and all that it has started end" "Lab.close" are_gone "${processes[@]}"
+    expect_soon "bench and all that it has started end" "Lab.close" all_gone "${processes[@]}"
     local status=0
     wait "$BACKGROUND_PID" || status=$?
     expect "the status" 130 "$status" "$BACKGROUND_OUT"
@@ -178,9 +165,9 @@ groups_of() {
 @test "bench: killed, it takes its server and its load with it" {
     local processes group
     begin_bench
-    read -ra processes <<<"$(family "$BACKGROUND_PID" | paste -sd ' ')"
+    read -ra processes <<<"$BACKGROUND_PID $(descendants "$BACKGROUND_PID" | paste -sd ' ')"
     kill -KILL "$BACKGROUND_PID"
-    expect_soon "bench and all that it has started end" "PR_SET_PDEATHSIG in beyond/bench/lab.py" are_gone "${processes[@]}"
+    expect_soon "bench and all that it has started end" "PR_SET_PDEATHSIG in beyond/bench/lab.py" all_gone "${processes[@]}"
     group=$(groups_of "$BACKGROUND_PID") # nobody is left to remove it
     if [ -n "$group" ]; then wait_until rmdir "$group"/* "$group" 2>/dev/null || true; fi
 }

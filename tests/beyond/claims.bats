@@ -275,21 +275,16 @@ starved_by() {
         serve_by "$model" http -n 1320
         for keep in '' -k; do
             # single and those with workers answer who keeps the connection before all others: fewer at a time, then
+            at_once=100
+            if [ -n "$keep" ]; then at_once=$(kept_at_once "$model" 100); fi
             # shellcheck disable=SC2086 # nothing, or a word
-            run ab -q $keep -n 1000 -c "$(at_once "$model" "$keep")" "http://127.0.0.1:$PORT/"
+            run ab -q $keep -n 1000 -c "$at_once" "http://127.0.0.1:$PORT/"
             expect "$model: ab's exit status" 0 "$status" "$output"
             expect "$model: what ab $keep counts" "Document Length: 1320 bytes Complete requests: 1000 Failed requests: 0" \
                 "$(grep -E '^(Document Length|Complete requests|Failed requests):' <<<"$output" | tr -s ' ' | xargs)" "$output"
             expect "$model: other answers than 200" '' "$(grep Non-2xx <<<"$output")" "$output"
         done
     done
-}
-at_once() {
-    case $1$2 in
-    single-k) echo 1 ;;
-    threads-k | prefork-k) echo 2 ;;
-    *) echo 100 ;;
-    esac
 }
 
 @test "10.10 the server without reaping dies of EAGAIN under ab -n 10000, with a limit of processes" {

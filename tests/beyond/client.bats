@@ -64,7 +64,7 @@ while True:
     expect "what each of the three says" 3 "$(grep -c '^talk: client [1-3]: 127.0.0.1: Connection refused$' <<<"$output")" "$output"
 }
 
-@test "talk: a name with several addresses: when one takes no connection, the next is tried" {
+@test "10.9 talk: a name with several addresses: when one takes no connection, the next is tried" {
     printf '::1 several\n127.0.0.1 several\n' >"$LAB_DIR/hosts"
     cp "$TALK" "$LAB_DIR/talk"
     # shellcheck disable=SC2016 # for the other shell
@@ -97,7 +97,7 @@ while True:
 }
 
 @test "talk: whose time is up is told so, and not that a resource is busy or an operation in progress" {
-    needs strace
+    needs_tracing
     serve_by epoll echo
     for fault in connect:error=EINPROGRESS recvfrom:error=EAGAIN sendto:error=EAGAIN; do # as the kernel does after 10 seconds
         run strace -qq -o /dev/null -e trace="${fault%%:*}" -e inject="$fault" "$TALK" echo -p "$PORT"

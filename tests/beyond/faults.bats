@@ -8,7 +8,7 @@ setup() {
     cd "$ROOT" || return
     if [ -n "${SANITIZE-}" ]; then skip_unasked "the sanitizers make calls of their own"; fi
     needs strace setpriv
-    strace -o /dev/null true 2>/dev/null || skip_for tracing
+    needs_tracing
     lab_open
 }
 

@@ -173,7 +173,7 @@ nonblocking() {
 }
 
 @test "whoever has had the last answer, and sends on without a break, is left" {
-    strace -qq -o /dev/null true 2>/dev/null || skip_for tracing
+    needs_tracing
     run timeout 60 "$PYTHON" - "$SERVE" <<'END'
 import socket, subprocess, sys
 client, server = socket.socketpair()

@@ -9,15 +9,6 @@ load setup
 PAGE=1320
 LOOK="what this judge says, above; curl --verbose; the protocol: http.c; the model"
 
-# several MODEL: how many connections a judge may keep at a time: whoever keeps one keeps a worker, where they count.
-several() {
-    case $1 in
-    single) echo 1 ;;
-    threads | prefork) echo 2 ;;
-    *) echo 10 ;;
-    esac
-}
-
 # ask_all COMMON...: GET, GET, HEAD and POST with curl, each on the connection of the one before; sets SEEN to the
 # statuses, the bytes of the bodies, and how many connections were made for each.
 ask_all() {
@@ -73,7 +64,7 @@ for method, body, chunked in (("GET", None, False), ("HEAD", None, False), ("POS
     needs_models inetd
     for model in "${MODELS[@]}"; do
         serve_by "$model" http -n "$PAGE"
-        run wrk -t 1 -c "$(several "$model")" -d 1s "http://127.0.0.1:$PORT/"
+        run wrk -t 1 -c "$(kept_at_once "$model" 10)" -d 1s "http://127.0.0.1:$PORT/"
         expect "$model: wrk's exit status" 0 "$status" "$output"
         expect "$model: errors" '' "$(grep -E 'Socket errors|Non-2xx' <<<"$output")" "$output"
         expect_match "$model: requests" '[1-9][0-9]* requests in' "$output" "$LOOK"
@@ -85,7 +76,7 @@ for method, body, chunked in (("GET", None, False), ("HEAD", None, False), ("POS
     needs_models inetd
     for model in "${MODELS[@]}"; do
         serve_by "$model" http -n "$PAGE"
-        run h2load --h1 -n 1000 -c "$(several "$model")" "http://127.0.0.1:$PORT/"
+        run h2load --h1 -n 1000 -c "$(kept_at_once "$model" 10)" "http://127.0.0.1:$PORT/"
         expect "$model: what h2load counts" "requests: 1000 total, 1000 started, 1000 done, 1000 succeeded, 0 failed, 0 errored, 0 timeout" \
             "$(grep '^requests:' <<<"$output")" "$output"
     done
@@ -209,7 +200,7 @@ as() {
         for user in $(users); do
             serve_by "$model" http -n "$PAGE"
             as "$user"
-            write_haproxy "$(several "$model")"
+            write_haproxy "$(kept_at_once "$model" 10)"
             proxy haproxy "${AS[@]}" haproxy -db -f "$LAB_DIR/haproxy.conf"
             through_proxy "$model" "HAProxy, as $user"
             kill -TERM "$BACKGROUND_PID"

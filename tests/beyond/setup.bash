@@ -62,6 +62,39 @@ needs() {
     done
 }
 
+# needs_tracing: skips unless strace may look at a process.
+needs_tracing() {
+    strace -qq -o /dev/null true 2>/dev/null || skip_for tracing
+}
+
+# kept_at_once MODEL MOST: prints how many connections a client may keep at a time: whoever keeps one keeps a worker,
+# where these count; else MOST.
+kept_at_once() {
+    case $1 in
+    single) echo 1 ;;
+    threads | prefork) echo 2 ;;
+    *) echo "$2" ;;
+    esac
+}
+
+# descendants PID: prints its children, and theirs.
+descendants() {
+    local child
+    for child in $(children_of "$1"); do
+        echo "$child"
+        descendants "$child"
+    done
+}
+
+# all_gone PID...: have all of them ended?
+all_gone() {
+    local pid
+    for pid; do is_gone "$pid" || return 1; done
+}
+seen_all_gone() {
+    ps -o pid,ppid,stat,args -p "$(paste -sd , <<<"$(printf '%s\n' "$@")")"
+}
+
 # serve_beyond [PREFIX...] -- MODEL PROTOCOL [OPTION...]: starts that server at any port, behind PREFIX
 # (prlimit ...). Sets what start_server sets, and MODEL, for what is said of it.
 serve_beyond() {

@@ -196,7 +196,7 @@ compare() {
 }
 
 @test "9.1 nor do bytes without a break" {
-    strace -qq -o /dev/null true 2>/dev/null || skip_for tracing
+    needs_tracing
     start_server strace -D -f -qq -o /dev/null env -C "$PROBES" "$WSGI" -p 0 odd:application
     probe flood
     expect_no_child
@@ -295,7 +295,7 @@ compare() {
 }
 
 @test "9.1 where no process can be had the client is told, and the server goes on" {
-    strace -qq -o /dev/null true 2>/dev/null || skip_for tracing
+    needs_tracing
     start_server strace -D -qq -o "$LAB_DIR/trace" -e 'inject=clone,?clone3,?fork,?vfork:error=EAGAIN:when=1' \
         -e trace=clone,?clone3,?fork,?vfork,poll env -C "$PROBES" "$WSGI" -p 0 odd:application
     run curl -s -o /dev/null -w '%{http_code}' --max-time 20 "http://localhost:$PORT/one"
@@ -308,7 +308,7 @@ compare() {
 }
 
 @test "9.1 when accept fails: the next client at once, a pause, or the end" {
-    strace -qq -o /dev/null true 2>/dev/null || skip_for tracing
+    needs_tracing
     for error in ECONNABORTED EAGAIN EPERM EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET EHOSTUNREACH EOPNOTSUPP ENETUNREACH; do
         accept_fails "$error"
         run curl -s --max-time 20 "http://localhost:$PORT/one"
