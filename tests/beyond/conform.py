@@ -337,7 +337,7 @@ class Client:
                  "does the model wait for the right thing? is it stuck in another conversation?")
         except ConnectionError as error:
             fail("more, or the end of file", f"{error.strerror} after {show(self.came)}",
-                 "does the server live? does it close with unread bytes (finish_answer)?")
+                 "does the server live? does it close with unread bytes (take_leave)?")
         self.came += piece
         return bool(piece)
 
@@ -429,7 +429,7 @@ def expect_refusal(client, status, look):
     """Hears that status, and then the end of file: nothing behind what was refused is answered."""
     answer = Answer(client)
     expect(f"{status}, Connection: close", f"{answer.status}, Connection: {answer.fields.get('connection')}", look)
-    client.expect_end("refuse in http.c, finish_answer in conversation.c: what follows is no request any more")
+    client.expect_end("refuse in http.c, take_leave in conversation.c: what follows is no request any more")
 
 
 # ---- Checks ---------------------------------------------------------------------------------------------------
@@ -814,7 +814,7 @@ def many_left_unread(lab):
         client.say_beside(b"x" * 1000000).join()
         with contextlib.suppress(OSError):
             client.finish()
-        expect_refusal(client, 505, "WANT_LEAVE in finish_answer: RFC 9112, 9.6")
+        expect_refusal(client, 505, "WANT_LEAVE in take_leave: RFC 9112, 9.6")
 
 
 # ---- http: manners
@@ -1002,7 +1002,7 @@ def pause(lab):
             expect_greeting(client)
         lasted = time.monotonic() - begin
         if lasted < 0.29:
-            fail("3 pauses of 0.1 s", f"{lasted:.3f} s", "WANT_PAUSE in consider, conversation_late")
+            fail("3 pauses of 0.1 s", f"{lasted:.3f} s", "WANT_PAUSE in ask, conversation_late")
         client.finish()
         client.expect_end()
 
@@ -1312,9 +1312,6 @@ for _protocol in GROUPS:
 check("http", "crowd", only=lambda model: model in TAKES_MOST and model != "fork")(no_descriptor)
 
 
-# ---- echo
-
-
 @check("zen", "crowd", only=lambda model: model in LOOPS)
 def turns(lab):
     """Who asks 5,000 questions at once is answered by turns with those who ask one, before him or after him"""
@@ -1333,6 +1330,9 @@ def turns(lab):
     waited = [number for number, line in enumerate(lines) if b"Simple" in line][-1]
     if waited > 500:
         fail("100 or 200 answers, until both others have theirs", f"{waited} answers", "CALLS_AT_ONCE in conversation_go; WRITES_AT_ONCE in uv.c")
+
+
+# ---- echo
 
 
 @check("echo", "pieces")
@@ -1435,7 +1435,7 @@ def short_pause(lab):
         begin = time.monotonic()
         for _ in range(2):
             converse_once(lab.protocol, client)
-        expect_lasted(begin, 0.2, "WANT_PAUSE in consider, conversation_late")
+        expect_lasted(begin, 0.2, "WANT_PAUSE in ask, conversation_late")
 
 
 check("echo", "times")(short_pause)

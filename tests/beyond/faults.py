@@ -27,7 +27,7 @@ SERVE = os.environ.get("SERVE") or os.path.join(HERE, "..", "..", "beyond", "ser
 DEADLINE = float(os.environ.get("LAB_DEADLINE") or 10)
 TABLE = os.environ.get("TABLE") or os.path.join(HERE, "faults.tsv")
 CANNOT = 77
-PAUSE = 0.1  # ACCEPT_PAUSE in serve.h
+PAUSE = 0.1  # ACCEPT_PAUSE in remedy.h
 REST = 0.02  # a server at rest is seen twice with the same figures, so many seconds apart
 WORKERS = {"prefork": 1, "threads": 1, "multi": 1}
 

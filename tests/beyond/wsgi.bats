@@ -100,7 +100,7 @@ compare() {
     expect "what it says on standard error" "" "$(cat "$SERVER_ERR")" "$SERVER_ERR"
 }
 
-@test "9.1 ten slow requests at once take as long as one" {
+@test "9.1 ten requests are served at once: each is answered when all ten are there" {
     serve_wsgi odd:application
     probe together
     expect_no_child

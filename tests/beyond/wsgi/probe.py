@@ -32,7 +32,7 @@ def errors():
 
 def expect_said(path, words):
     expect_that(f"the server says on standard error, about {path}: {words!r}",
-                wait_until(words, lambda: words in errors()), errors()[-2000:], "complain and traceback in gateway.py")
+                wait_until(lambda: words in errors()), errors()[-2000:], "complain and traceback in gateway.py")
 
 
 def notes(name):
@@ -285,7 +285,7 @@ def check_closed():
     with connect(PORT) as connection:
         connection.sendall(request("GET", "/endless"))
         read_on(connection, until=b"xxxx")
-    expect_that("close is called when the client has left in the middle", wait_until("", lambda: notes("closed") == 4),
+    expect_that("close is called when the client has left in the middle", wait_until(lambda: notes("closed") == 4),
                 notes("closed"), "serve in gateway.py: finally")
     expect_said("/endless", "wsgi: a client is lost: ")
     expect_that("a client that leaves is no failure of the application", errors().count("Traceback") == 2, errors(),
@@ -353,7 +353,6 @@ def check_unread():
 
 
 def check_silent():
-    start = time.monotonic()
     with connect(PORT) as silent, connect(PORT) as half, connect(PORT) as body:
         half.sendall(b"GET / HTT")
         body.sendall(request("POST", "/body?read", "Content-Length: 5") + b"ha")
@@ -362,9 +361,8 @@ def check_silent():
         expect("what one with half a body gets", 408, Answer(read_on(body)[0], "GET", False).code, "wait_for")
     with connect(PORT) as greedy:
         greedy.sendall(request("GET", "/endless"))
-        expect_that("one who does not read its answer is given up", wait_until("", lambda: notes("closed") == 1),
+        expect_that("one who does not read its answer is given up", wait_until(lambda: notes("closed") == 1),
                     errors()[-500:], "connection_send")
-    expect_that("within seconds, with -t 0.5", time.monotonic() - start < 15, time.monotonic() - start, "wait_for")
 
 
 def drip(connection, byte):
@@ -391,7 +389,7 @@ def check_flood():
         connection.sendall(b"NO\r\n\r\n")
         connection.setblocking(True)  # for the others: a time-out is Python's own, on a socket that does not block
         talkers = [subprocess.Popen(["yes"], stdout=connection, stderr=subprocess.DEVNULL) for _ in range(4)]
-        left = wait_until("", lambda: all(talker.poll() is not None for talker in talkers))
+        left = wait_until(lambda: all(talker.poll() is not None for talker in talkers))
         for talker in talkers:
             talker.kill()
             talker.wait()
@@ -419,14 +417,6 @@ def check_together():
         answer = Answer(read_on(connection)[0], "GET", False)
         expect("the answer to one of ten who are answered only when all ten are there", b"ten", answer.body,
                "serve_forever: is each served by a child of its own?")
-    start = time.monotonic()
-    connections = [connect(PORT) for _ in range(10)]
-    for connection in connections:
-        connection.sendall(request("GET", "/sleeps"))
-    for connection in connections:
-        expect("the answer to one of ten at once", b"slept", Answer(read_on(connection)[0], "GET", False).body, "")
-    expect_that("ten requests of a second take less than five", time.monotonic() - start < 5,
-                time.monotonic() - start, "serve_forever: who waits for whom?")
 
 
 def check_many():

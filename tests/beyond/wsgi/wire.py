@@ -91,7 +91,7 @@ def chunked(body, size=7):
     return b"".join(b"0%X;why=not\r\n%b\r\n" % (len(p), p) for p in pieces) + b"0\r\nX-Trailer: yes\r\n\r\n"
 
 
-def wait_until(what, condition):
+def wait_until(condition):
     end = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > end:
