@@ -54,20 +54,22 @@ static _Noreturn void usage(void) {
     exit(2);
 }
 
-static _Noreturn void misused(const char *what) {
-    fprintf(stderr, "patience: '%s' will not do\n", what);
+static _Noreturn void misused(const char *what, const char *wanted) {
+    fprintf(stderr, "patience: '%s' is not %s\n", what, wanted);
     usage();
 }
 
-/* Reads numbers from 1 to most, with commas between, all of them. */
-static void read_numbers(const char *text, int numbers[], int count, long most) {
+/* Reads numbers with commas between, all of them, from 1 to most[i]; wanted: that in words. */
+static void read_numbers(const char *text, int numbers[], int count, const long most[],
+                         const char *wanted) {
     const char *at = text;
     for (int i = 0; i < count; i++) {
         char *after;
         errno = 0;
         long number = strtol(at, &after, 10);
-        if (*at < '0' || *at > '9' || errno != 0 || number < 1 || number > most) misused(text);
-        if (*after != (i < count - 1 ? ',' : '\0')) misused(text);
+        if (*at < '0' || *at > '9' || errno != 0 || number < 1 || number > most[i])
+            misused(text, wanted);
+        if (*after != (i < count - 1 ? ',' : '\0')) misused(text, wanted);
         numbers[i] = (int)number;
         at = after + 1;
     }
@@ -92,16 +94,23 @@ static bool pass_on(int from, int server) {
 }
 
 int main(int argc, char *argv[]) {
+    static const long DAY[] = {86400000}, PORT[] = {65535};
+    static const long KEEP[] = {32767, 32767, 127}; /* MAX_TCP_KEEPIDLE, ..INTVL, ..CNT of Linux */
     struct sockaddr_in address = {.sin_family = AF_INET};
     int keep[3] = {0}, user = 0, port, option, fd;
     while ((option = getopt(argc, argv, "u:k:")) != -1) {
-        if (option == 'u') read_numbers(optarg, &user, 1, 86400000);
-        else if (option == 'k') read_numbers(optarg, keep, 3, 127); /* MAX_TCP_KEEPCNT */
+        if (option == 'u')
+            read_numbers(optarg, &user, 1, DAY, "a number of milliseconds from 1 to 86400000");
+        else if (option == 'k')
+            read_numbers(optarg, keep, 3, KEEP,
+                         "IDLE,INTERVAL,COUNT: two numbers of seconds from 1 to 32767, and from 1 "
+                         "to 127 questions");
         else usage();
     }
     if (argc - optind != 2) usage();
-    if (inet_pton(AF_INET, argv[optind], &address.sin_addr) != 1) misused(argv[optind]);
-    read_numbers(argv[optind + 1], &port, 1, 65535);
+    if (inet_pton(AF_INET, argv[optind], &address.sin_addr) != 1)
+        misused(argv[optind], "an IPv4 address, such as 127.0.0.1");
+    read_numbers(argv[optind + 1], &port, 1, PORT, "a port from 1 to 65535");
     address.sin_port = htons((in_port_t)port);
     if (setvbuf(stdout, NULL, _IOLBF, 0) != 0) end("setvbuf: ");
     clock_gettime(CLOCK_MONOTONIC, &begun);

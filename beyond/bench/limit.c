@@ -106,17 +106,13 @@ static double now(void) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static _Noreturn void misused(const char *what) {
-    fprintf(stderr, "limit: '%s' is wrong here\n%s", what, USAGE);
-    exit(2);
-}
-
 /* Returns text as a number from 0 to most, or ends with status 2. */
 static double number(const char *text, double most) {
     char *end;
     double value = strtod(text, &end);
-    if (end == text || *end != '\0' || !(value >= 0 && value <= most)) misused(text);
-    return value;
+    if (end != text && *end == '\0' && value >= 0 && value <= most) return value;
+    fprintf(stderr, "limit: '%s' is not a number from 0 to %.0f\n%s", text, most, USAGE);
+    exit(2);
 }
 
 int main(int argc, char *argv[]) {
@@ -139,10 +135,13 @@ int main(int argc, char *argv[]) {
         default: fputs(USAGE, stderr); return 2;
         }
     }
-    if (optind != argc - 1) misused(optind < argc ? argv[argc - 1] : "nothing");
     for (size_t i = 0; i < sizeof WAYS / sizeof WAYS[0]; i++)
-        if (strcmp(argv[optind], WAYS[i].name) == 0) make = WAYS[i].make;
-    if (make == NULL) misused(argv[optind]);
+        if (optind == argc - 1 && strcmp(argv[optind], WAYS[i].name) == 0) make = WAYS[i].make;
+    if (make == NULL) {
+        fprintf(stderr, "limit: one word says what to make: fork, vfork, spawn or thread\n%s",
+                USAGE);
+        return 2;
+    }
     take_memory(memory, huge);
     open_descriptors(descriptors);
     make(); /* the first has to touch what the others find */

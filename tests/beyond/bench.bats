@@ -180,11 +180,18 @@ groups_of() {
         run "$TOOLS/limit" -t 0.02 $way
         expect_match "limit $way" '^[1-9][0-9]* 0\.[0-9]+$' "$output" beyond/bench/limit.c
     done
-    for way in "" "spoon" "fork vfork" "-t x fork" "-m -1 fork"; do
+    local line which='limit: one word says what to make: fork, vfork, spawn or thread'
+    while IFS=: read -r way line; do
         # shellcheck disable=SC2086
         run "$TOOLS/limit" $way
-        expect "status of limit $way" 2 "$status" "$output"
-    done
+        expect "status of limit $way, and what it says" "2 $line" "$status ${lines[0]}" beyond/bench/limit.c
+    done <<END
+:$which
+spoon:$which
+fork vfork:$which
+-t x fork:limit: 'x' is not a number from 0 to 3600
+-m -1 fork:limit: '-1' is not a number from 0 to 65536
+END
 }
 
 @test "bench: the holder holds connections that are answered, and knows which of them it has lost" {
