@@ -208,7 +208,7 @@ PYTHON := $(shell $(PKG_CONFIG) --variable=exec_prefix python3-embed)/bin/python
 WSGI_FLAGS := -DPYTHON='"$(PYTHON)"' $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags python3-embed))
 WSGI_LIBRARIES := $(shell $(PKG_CONFIG) --libs python3-embed)
 
-$(WSGI): $(wildcard beyond/wsgi/*.[ch]) beyond/remedy.c beyond/remedy.h $(BUILD)/wsgi/gateway.inc $(FLAGS)
+$(WSGI): $(wildcard beyond/wsgi/*.[ch]) $(addprefix beyond/,remedy.c remedy.h text.c text.h) $(BUILD)/wsgi/gateway.inc $(FLAGS)
 	@mkdir -p $(@D)
 	$(COMPILE) $(WSGI_FLAGS) -I$(BUILD)/wsgi -o $@ $(filter %.c,$^) $(LDFLAGS) $(WSGI_LIBRARIES)
 

@@ -6,6 +6,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include "../serve.h"
+#include "../text.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -107,45 +108,7 @@ static size_t refuse(struct memory *memory, int status, size_t logged, struct an
     return 0;
 }
 
-/* ---- Text ---------------------------------------------------------------- */
-
-struct text {
-    const char *at;
-    size_t size;
-};
-
-static bool is_one_of(char c, const char *set) {
-    return c != '\0' && strchr(set, c) != NULL;
-}
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-/* RFC 9110, 5.6.2: at least one tchar. */
-static bool is_token(struct text text) {
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.at[i];
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !is_digit(c) &&
-            !is_one_of(c, "!#$%&'*+-.^_`|~"))
-            return false;
-    }
-    return text.size > 0;
-}
-
-static bool is_word(struct text text, const char *word) {
-    return text.size == strlen(word) && strncasecmp(text.at, word, text.size) == 0;
-}
-
-static bool is_exactly(struct text text, const char *word) {
-    return text.size == strlen(word) && memcmp(text.at, word, text.size) == 0;
-}
-
-static struct text trim(struct text text) {
-    for (; text.size > 0 && is_one_of(text.at[0], " \t"); text.size--) text.at++;
-    while (text.size > 0 && is_one_of(text.at[text.size - 1], " \t")) text.size--;
-    return text;
-}
+/* ---- Lines and numbers --------------------------------------------------- */
 
 /* Takes a line from *rest, without its end, which is LF or CR LF (RFC 9112, 2.2). False: none is
  * whole. */
@@ -157,17 +120,6 @@ static bool next_line(struct text *rest, struct text *line) {
     rest->at = end + 1;
     if (line->size > 0 && line->at[line->size - 1] == '\r') line->size--;
     return true;
-}
-
-/* Takes what is before the next separator from *rest, and the separator with it; all, if there is
- * none. */
-static struct text next_part(struct text *rest, char separator) {
-    const char *end = memchr(rest->at, separator, rest->size);
-    struct text part = {rest->at, end ? (size_t)(end - rest->at) : rest->size};
-    size_t taken = end ? part.size + 1 : part.size;
-    rest->at += taken;
-    rest->size -= taken;
-    return part;
 }
 
 /* Reads a number in this base. Returns 0, or the status to refuse it with: 400, it is none; 413, it
@@ -202,16 +154,6 @@ static bool is_other_method(struct text method) {
     return false;
 }
 
-/* All of it is visible ASCII, and none of these. */
-static bool is_visible(struct text text, const char *except) {
-    for (size_t i = 0; i < text.size; i++)
-        if (text.at[i] <= ' ' || text.at[i] > '~' || is_one_of(text.at[i], except)) return false;
-    return true;
-}
-
-/* What would end a host, begin another, or put a name before it: RFC 9112, 3.2. */
-static const char NO_HOST[] = "/\\?#@,";
-
 /* "/path", or "http://host/path"; and two methods have targets of their own: RFC 9112, 3.2. */
 static bool is_target(struct text method, struct text target) {
     static const char SCHEME[] = "http://";
@@ -222,7 +164,7 @@ static bool is_target(struct text method, struct text target) {
         struct text rest = {target.at + scheme, target.size - scheme};
         struct text before_path = next_part(&rest, '/'), host = next_part(&before_path, '?');
         /* without a host it names nobody: RFC 9110, 4.2.1 */
-        return host.size > 0 && host.at[0] != ':' && is_visible(host, NO_HOST);
+        return host.size > 0 && host.at[0] != ':' && is_host(host);
     }
     return is_exactly(method, "CONNECT") ||
            (is_exactly(method, "OPTIONS") && is_exactly(target, "*"));
@@ -267,28 +209,12 @@ static void read_connection(struct head *head, struct text value) {
     }
 }
 
-static bool has_controls(struct text text) {
-    for (size_t i = 0; i < text.size; i++)
-        if (((unsigned char)text.at[i] < ' ' && text.at[i] != '\t') || text.at[i] == '\x7f')
-            return true;
-    return false;
-}
-
-/* RFC 9112, 5: a name, a colon, a value. False for what is none, also for a line that is folded, or
- * has a space before the colon. */
-static bool split_field(struct text line, struct text *name, struct text *value) {
-    if (memchr(line.at, ':', line.size) == NULL) return false;
-    *name = next_part(&line, ':');
-    *value = trim(line);
-    return is_token(*name) && !has_controls(*value);
-}
-
 /* Reads a field of the head; returns 0, or the status to refuse it with. */
 static int read_field(struct head *head, struct text line) {
     struct text name, value;
     if (!split_field(line, &name, &value)) return 400;
     if (is_word(name, "Host")) {
-        if (head->has_host || !is_visible(value, NO_HOST)) return 400;
+        if (head->has_host || !is_host(value)) return 400;
         head->has_host = true;
     }
     if (is_word(name, "Content-Length")) return read_content_length(head, value);

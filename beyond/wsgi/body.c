@@ -17,7 +17,7 @@ static int ask_for_it(struct request *r, struct connection *c) {
     return connection_send(c, CONTINUE, strlen(CONTINUE));
 }
 
-static int hex_value(char c) {
+int hex_value(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -50,13 +50,13 @@ static bool read_chunk_line(struct request *r, struct connection *c) {
 /* Reads the fields after the last chunk, and forgets them. */
 static bool read_trailer(struct connection *c) {
     char line[TRAILER_LINE_MOST];
-    struct field field;
+    struct text name, value;
     c->trouble = "the trailer of the request is too long";
     for (int i = 0; i < FIELDS_MOST; i++) {
         ssize_t size = connection_line(c, line, sizeof line, true);
         if (size == 0) return true;
         if (size < 0) return false;
-        if (split_field((struct text){line, (size_t)size}, &field)) continue;
+        if (split_field((struct text){line, (size_t)size}, &name, &value)) continue;
         c->trouble = "the trailer of the request has what is no field";
         return false;
     }

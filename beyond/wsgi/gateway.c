@@ -212,13 +212,6 @@ static struct text text_of(const char *string) {
     return (struct text){string, strlen(string)};
 }
 
-static int hex_value(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* The path with its %XX made the bytes that they stand for; a % that begins none stays as it is. */
 static struct text decoded(struct text path) {
     static char bytes[HEAD_SIZE];

@@ -10,53 +10,6 @@
 #include <string.h>
 #include <strings.h>
 
-static bool is_one_of(char c, const char *set) {
-    return c != '\0' && strchr(set, c) != NULL;
-}
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-/* Are these all of token's characters? RFC 9110, 5.6.2. */
-static bool is_token(struct text text) {
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.at[i];
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !is_digit(c) &&
-            !is_one_of(c, "!#$%&'*+-.^_`|~"))
-            return false;
-    }
-    return text.size > 0;
-}
-
-bool is_word(struct text text, const char *word) {
-    return text.size == strlen(word) && strncasecmp(text.at, word, text.size) == 0;
-}
-
-/* Takes what is in front of the separator, or everything, from *rest. */
-static struct text next_part(struct text *rest, char separator) {
-    const char *end = memchr(rest->at, separator, rest->size);
-    struct text part = {rest->at, end != NULL ? (size_t)(end - rest->at) : rest->size};
-    size_t taken = part.size + (end != NULL ? 1 : 0);
-    rest->at += taken;
-    rest->size -= taken;
-    return part;
-}
-
-static struct text trim(struct text text) {
-    for (; text.size > 0 && is_one_of(text.at[0], " \t"); text.size--) text.at++;
-    while (text.size > 0 && is_one_of(text.at[text.size - 1], " \t")) text.size--;
-    return text;
-}
-
-/* A host and perhaps a port: RFC 3986, 3.2.2. No comma: two hosts in one field would look so. */
-static bool is_host(struct text text) {
-    for (size_t i = 0; i < text.size; i++)
-        if (text.at[i] <= ' ' || text.at[i] > '~' || is_one_of(text.at[i], "/\\?#@,\"<>^`{|}"))
-            return false;
-    return true;
-}
-
 /* Takes the target apart: "/path?query", or "http://host/path?query". RFC 9112, 3.2. Returns 0, or
  * the status to refuse it with. */
 static int read_target(struct request *r, struct text target) {
@@ -69,8 +22,8 @@ static int read_target(struct request *r, struct text target) {
         /* without a host it names nobody: RFC 9110, 4.2.1 */
         if (r->host.size == 0 || r->host.at[0] == ':' || !is_host(r->host)) return 400;
         target = (struct text){rest.at + r->host.size, rest.size - r->host.size};
-    } else if ((is_word(r->method, "OPTIONS") && is_word(target, "*")) ||
-               is_word(r->method, "CONNECT")) {
+    } else if ((is_exactly(r->method, "OPTIONS") && is_exactly(target, "*")) ||
+               is_exactly(r->method, "CONNECT")) {
         return 501; /* these are about no page: PATH_INFO cannot say them */
     } else if (target.at[0] != '/') {
         return 400;
@@ -130,25 +83,9 @@ static int heed_field(struct request *r, struct field field) {
     return 0;
 }
 
-bool has_controls(struct text text) {
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f) return true;
-    }
-    return false;
-}
-
-bool split_field(struct text line, struct field *field) {
-    if (memchr(line.at, ':', line.size) == NULL) return false;
-    field->name = next_part(&line, ':');
-    field->value = trim(line);
-    /* no token: also a line that is folded, or has a space before the colon */
-    return is_token(field->name) && !has_controls(field->value);
-}
-
 static int read_field(struct request *r, struct text line) {
     struct field field;
-    if (!split_field(line, &field)) return 400;
+    if (!split_field(line, &field.name, &field.value)) return 400;
     if (r->count == FIELDS_MOST) return 431;
     r->fields[r->count++] = field;
     return heed_field(r, field);

@@ -6,6 +6,8 @@
 #ifndef WSGI_H
 #define WSGI_H
 
+#include "../text.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,11 +52,6 @@ void connection_close(struct connection *c);
 /* ---- request.c: the head of a request, and body.c: what follows it ----------------------------
  */
 
-struct text {
-    const char *at;
-    size_t size;
-};
-
 struct field {
     struct text name, value;
 };
@@ -75,12 +72,8 @@ struct request {
 /* Reads the head. Returns 0, the status to refuse it with, or -1: nobody is there to be told. */
 int request_read(struct request *r, struct connection *c);
 
-/* Is the text this word, in any case? Is any of it a control character, other than a tab? */
-bool is_word(struct text text, const char *word);
-bool has_controls(struct text text);
-
-/* Takes a field apart: a name, a colon, a value (RFC 9112, 5). False for what is none. */
-bool split_field(struct text line, struct field *field);
+/* What the digit stands for, in base 16; -1: it is none. */
+int hex_value(char c);
 
 /* Reads up to size bytes of the body, and asks for it first if the client waits for that. Returns
  * how many, 0 at its end, or -1: see trouble. Never takes a byte that is not the body's. */

@@ -690,7 +690,7 @@ def hosts(lab):
         b"GET / HTTP/1.1\r\n" + fields + b"\r\n" for fields in (
             b"", b"A: b\r\n", b"Host: a\r\nHost: a\r\n", b"Host: a\r\nhost: b\r\n", b"Host: a b\r\n",
             b"Host: a/b\r\n", b"Host: a@b\r\n", b"Host: a, b\r\n", b"Host: a?b\r\n", b"Host: a#b\r\n",
-            b"Host: \xc3\xa4\r\n")]
+            b"Host: \xc3\xa4\r\n", b"Host: a\"b\r\n", b"Host: {a}\r\n")]
         + [HTTP10 + b"Host: a\r\nHost: b\r\n\r\n"])
 
 

@@ -334,7 +334,7 @@ def check_refusals():
         (request("GET", "/", *["X: y"] * 99), 431), (request("POST", "/", "Transfer-Encoding: gzip, chunked"), 501),
         (request("POST", "/", "Transfer-Encoding: gzip"), 501), (request("OPTIONS", "*"), 501),
         (request("GET", "*"), 400),
-        (request("CONNECT", "a:1"), 501), (request("GET", "/", version="2.0"), 505),
+        (request("CONNECT", "a:1"), 501), (request("connect", "a:1"), 400), (request("options", "*"), 400), (request("GET", "/", version="2.0"), 505),
     ]
     for data, code in cases:
         answer = ask(PORT, data)
