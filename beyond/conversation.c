@@ -17,9 +17,8 @@ enum {
     LEAVE_TIME = 1000, /* milliseconds for a client to hear its last answer and hang up */
     CALLS_AT_ONCE = 32, /* of recv and send: then it is the others' turn */
     TAKEN_LEAST = 4096, /* bytes in the time of -W that make a slow client more than a deaf one */
-    TURNS_MOST = 16, /* until signals are let in, although the client is ready */
-    FIRST_TIME = 1000, /* for the first request, when the server is asked to end, */
-    LOOK_AGAIN = 100, /* and how often it is looked whether that is over */
+    TURNS_MOST = 16, /* until signals are let in */
+    FIRST_TIME = 1000, /* for the first request, when the server is asked to end */
     TURN_AWAY_TIME = 10 /* milliseconds */
 };
 
@@ -309,14 +308,16 @@ static bool wait_until_it_can(const struct conversation *c) {
     return ready != 0 || !whole;
 }
 
-void converse(int fd) {
+bool signal_came(const sigset_t *blocked, unsigned turns) {
     static const struct timespec NO_TIME;
+    return blocked != NULL && turns % TURNS_MOST == 0 && ppoll(NULL, 0, &NO_TIME, blocked) == -1;
+}
+
+void converse(int fd) {
     struct conversation c;
     conversation_begin(&c, fd);
     for (unsigned turns = 1; conversation_go(&c) != WANT_NOTHING; turns++) {
-        /* ppoll prefers what is ready to a signal, and a busy client always has something to say */
-        if (blocked_while_waiting != NULL && turns % TURNS_MOST == 0)
-            (void)ppoll(NULL, 0, &NO_TIME, blocked_while_waiting);
+        (void)signal_came(blocked_while_waiting, turns); /* its handler sets ending */
         if (ending && conversation_is_idle(&c)) break;
         if (!wait_until_it_can(&c)) conversation_late(&c);
     }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -250,6 +251,23 @@ int listen_beside(void) {
     listener = bind_here(true);
     if (listen(listener, (int)backlog) == -1) die("listen");
     return listener;
+}
+
+int accept_client(void) {
+    static const struct timespec PAUSE = {.tv_nsec = ACCEPT_PAUSE * 1000000L};
+    for (;;) {
+        int connection = accept(service.listener, NULL, NULL);
+        if (connection != -1) return connection;
+        switch (remedy_for(errno)) {
+        case REMEDY_AGAIN: continue;
+        case REMEDY_WAIT:
+            complain("accept");
+            (void)nanosleep(&PAUSE,
+                            NULL); /* a signal may shorten it: accept comes a little sooner */
+            continue;
+        case REMEDY_NONE: die("accept");
+        }
+    }
 }
 
 /* The listening socket: systemd's, if it has opened one for us (sd_listen_fds(3)), or our own. */

@@ -155,6 +155,13 @@ int64_t now_ms(void);
 
 /* ---- What several models need -------------------------------------------- */
 
+enum { LOOK_AGAIN = 100 }; /* milliseconds: how often a server that ends looks for the idle */
+
+/* Lets signals in that are blocked but in a wait, in each 16th turn of a loop: a wait prefers what
+ * is ready to a signal, and in a busy server something always is. blocked: those that stay blocked;
+ * NULL: none need to be let in. Returns true if one has come. ppoll(2). */
+bool signal_came(const sigset_t *blocked, unsigned turns);
+
 /* Prints a line on standard error: what is wrong, or has happened. Waits for nobody to read it. */
 __attribute__((format(printf, 1, 2))) void report(const char *format, ...);
 /* Reports what went wrong, with errno's reason: the server goes on. */
@@ -170,6 +177,10 @@ void turn_away(int fd);
 void announce(void);
 /* Says to systemd, if it wants to know, what the server is at: sd_notify(3). */
 void tell_systemd(const char *state);
+
+/* Accepts a client, as long as it takes; a pause when no descriptor is left. Returns the
+ * connection; ends the program when no remedy is known. accept(2). */
+int accept_client(void);
 
 /* Returns another listening socket at the same port, with a queue of its own, among which the
  * kernel shares out the clients (SO_REUSEPORT, socket(7)); -1 if the port is not ours to open, but

@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 enum {
-    TURNS_MOST = 16, /* until signals are let in, although the listening socket is ready */
     BACKOFF_FIRST = 100, /* milliseconds between a second death and a third life */
     BACKOFF_MOST = 5000,
     GOOD_LIFE = 10000, /* who has lived as long has not died again and again */
@@ -194,11 +193,11 @@ bool master_wait(int fd, int64_t most) {
     struct pollfd pollfd = {.fd = fd, .events = POLLIN};
     struct timespec time = {.tv_sec = (time_t)(most / 1000), .tv_nsec = most % 1000 * 1000000};
     int ready;
-    /* it prefers what is ready to a signal, and in a busy server the socket always is */
-    bool signals_alone = ++turns % TURNS_MOST == 0;
-    if (signals_alone) time = (struct timespec){.tv_sec = 0};
-    ready = ppoll(&pollfd, fd != -1 && !signals_alone, most >= 0 || signals_alone ? &time : NULL,
-                  &masters_wait);
+    if (signal_came(&masters_wait, ++turns)) {
+        reap();
+        return false;
+    }
+    ready = ppoll(&pollfd, fd != -1, most >= 0 ? &time : NULL, &masters_wait);
     if (ready == -1 && errno != EINTR) die("ppoll");
     if (ready == -1) reap();
     return ready > 0;

@@ -7,24 +7,18 @@
  * Starves  everybody, if an answer needs long calculation; nobody, if clients only wait
  * Next     uv.c
  */
-#define _GNU_SOURCE /* accept4, ppoll */
+#define _GNU_SOURCE /* epoll_pwait */
 #include "epoll.h"
 #include "../crowd.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    EVENTS_AT_ONCE = 256,
-    ACCEPTS_AT_ONCE = 64,
-    LOOK_AGAIN = 100, /* milliseconds: how often a loop that ends looks for who has become idle */
-    TURNS_MOST = 16 /* until signals are let in, although somebody has something to say */
-};
+enum { EVENTS_AT_ONCE = 256, ACCEPTS_AT_ONCE = 64 };
 
 struct loop {
     int epoll, listener;
@@ -124,7 +118,6 @@ static void drain(struct loop *loop) {
 }
 
 int epoll_loop(int listener, const sigset_t *blocked) {
-    static const struct timespec NO_TIME;
     struct epoll_event events[EVENTS_AT_ONCE];
     struct loop loop = {
         .epoll = epoll_create1(EPOLL_CLOEXEC), .listener = listener, .listens = true};
@@ -135,8 +128,7 @@ int epoll_loop(int listener, const sigset_t *blocked) {
     for (unsigned turns = 1; !ending || loop.listener != -1 || loop.crowd.size > 0; turns++) {
         int count = epoll_pwait(loop.epoll, events, EVENTS_AT_ONCE, patience(&loop), blocked);
         if (count == -1 && errno != EINTR) die("epoll_pwait");
-        /* it prefers what is ready to a signal, and in a busy server something always is */
-        if (blocked != NULL && turns % TURNS_MOST == 0) (void)ppoll(NULL, 0, &NO_TIME, blocked);
+        (void)signal_came(blocked, turns); /* its handler sets ending */
         for (int i = 0; i < count; i++) {
             struct conversation *c = events[i].data.ptr;
             if (c == NULL) (void)accept_some(&loop);

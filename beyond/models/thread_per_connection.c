@@ -13,8 +13,6 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <time.h>
 
 /* What a thread gets for a stack, instead of 8 MiB. The deepest that a conversation goes is a line
  * for the log: with the thread's own record, which lies there, too, 16 KiB, when measured. Only
@@ -59,7 +57,6 @@ static void *serve_one(void *connection) {
 }
 
 int serve_thread_per_connection(void) {
-    static const struct timespec pause = {.tv_nsec = ACCEPT_PAUSE * 1000000L};
     pthread_attr_t attributes;
     check("pthread_attr_init", pthread_attr_init(&attributes));
     check("pthread_attr_setstacksize", pthread_attr_setstacksize(&attributes, STACK_SIZE));
@@ -71,16 +68,7 @@ int serve_thread_per_connection(void) {
         pthread_t thread;
         int connection;
         wait_for_room();
-        connection = accept(service.listener, NULL, NULL);
-        if (connection == -1) {
-            enum remedy remedy = remedy_for(errno);
-            if (remedy == REMEDY_NONE) die("accept");
-            if (remedy == REMEDY_WAIT) {
-                complain("accept");
-                (void)nanosleep(&pause, NULL); /* if it is cut short, accept comes sooner */
-            }
-            continue;
-        }
+        connection = accept_client();
         count(1);
         /* the number itself is handed over: a pointer to it would point to the next one's soon */
         /* NOLINTNEXTLINE(*int-to-ptr) */

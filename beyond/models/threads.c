@@ -13,8 +13,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <time.h>
 
 enum { DEFAULT_WORKERS = 4 };
 
@@ -32,24 +30,9 @@ static void unlock_gate(void) {
 /* What each thread does, for ever: the loop of single.c. They share nothing but the socket: what a
  * conversation needs is on its thread's stack, or belongs to it alone. */
 static void *work(void *unused) {
-    static const struct timespec pause = {.tv_nsec = ACCEPT_PAUSE * 1000000L};
     lock_gate();
     unlock_gate();
-    for (;;) {
-        int connection = accept(service.listener, NULL, NULL);
-        if (connection != -1) {
-            converse(connection);
-            continue;
-        }
-        switch (remedy_for(errno)) {
-        case REMEDY_AGAIN: break;
-        case REMEDY_WAIT:
-            complain("accept");
-            (void)nanosleep(&pause, NULL); /* if it is cut short, accept comes a little sooner */
-            break;
-        case REMEDY_NONE: die("accept");
-        }
-    }
+    for (;;) converse(accept_client());
     return unused;
 }
 
