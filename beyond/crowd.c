@@ -71,7 +71,7 @@ void crowd_not_accepted(struct crowd *crowd) {
 void *crowd_welcome(struct crowd *crowd, int fd, size_t size) {
     struct conversation *c = calloc(1, size);
     if (c == NULL) {
-        complain("malloc");
+        complain("calloc");
         turn_away(fd);
         return NULL;
     }

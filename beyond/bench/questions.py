@@ -317,30 +317,11 @@ def held(bench, starts):
     rows, bars = [], []
     idle = [] if bench.quick else [HELD_IDLE]
     for name, start in starts:
-        try:
-            server = start()
-            greets(server)
-        except Failure as failure:
-            bench.report.left_out(name, str(failure))
-            continue
         counts = [most, *(idle if name in (*EVENT_DRIVEN, 'poll', 'nginx') else [])]
-        row, private = [name], None
-        for count in counts:
-            count = min(count, bench.lab.descriptors - 200)
-            kept, memory, why = holding(bench, server, count)
-            if why:
-                bench.report.failed.append(f'4, {count:,} held, {name}: {why}')
-            private = private or memory
-            row += [spread(kept) if not why else f'FAILED: {why}', *map(short, memory or (None, None))]
-            if count == counts[0]:
-                bars.append((name, kept if not why else None))
-                if name in EVENT_DRIVEN or name == 'thread-per-connection':
-                    bench.report.judge(f'{name}: speed kept with {count:,} held', '>=', 0.85, kept if not why else None)
-                if name in EVENT_DRIVEN:
-                    bench.report.judge(f'{name}: KiB a connection held', '<=', 4,
-                                       quartiles([memory[0]]) if memory else None)
-        rows.append([*row, *['-'] * (1 + 3 * (1 + len(idle)) - len(row))])
-        server.stop()
+        row, kept = held_by(bench, name, start, counts)
+        if row:
+            rows.append([*row, *['-'] * (1 + 3 * (1 + len(idle)) - len(row))])
+            bars.append((name, kept))
     if rows:
         columns = [f'{what}, {count:,} held' for count in [most, *idle]
                    for what in ('speed kept', 'KiB private', 'KiB of page tables')]
@@ -348,6 +329,32 @@ def held(bench, starts):
                            "without), and for each that is held the server's private memory and page tables; the "
                            "kernel's sockets and stacks are not in it", ('', *columns), rows)
         bench.report.bars('4-held', f'Speed kept while {most:,} connections are held', 'of the speed without', bars)
+
+
+def held_by(bench, name, start, counts):
+    """One server and so many connections, each number in turn: its row, or None, and the speed kept with the first."""
+    try:
+        server = start()
+        greets(server)
+    except Failure as failure:
+        bench.report.left_out(name, str(failure))
+        return None, None
+    row, first = [name], None
+    for count in counts:
+        count = min(count, bench.lab.descriptors - 200)
+        kept, memory, why = holding(bench, server, count)
+        if why:
+            bench.report.failed.append(f'4, {count:,} held, {name}: {why}')
+        row += [spread(kept) if not why else f'FAILED: {why}', *map(short, memory or (None, None))]
+        if count == counts[0]:
+            first = kept if not why else None
+            if name in EVENT_DRIVEN or name == 'thread-per-connection':
+                bench.report.judge(f'{name}: speed kept with {count:,} held', '>=', 0.85, first)
+            if name in EVENT_DRIVEN:
+                bench.report.judge(f'{name}: KiB a connection held', '<=', 4,
+                                   quartiles([memory[0]]) if memory else None)
+    server.stop()
+    return row, first
 
 
 def holding(bench, server, count):

@@ -174,7 +174,7 @@ static void have_accepted(struct evconnlistener *from, evutil_socket_t fd, struc
     (void)from, (void)address, (void)size, (void)nothing;
     if (client != NULL) client->buffers = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (client == NULL || client->buffers == NULL) {
-        complain("malloc");
+        complain(client == NULL ? "calloc" : "bufferevent_socket_new");
         turn_away(fd);
         free(client);
         return;

@@ -78,7 +78,7 @@ static void go_on(struct loop *loop, struct conversation *c) {
 static void begin(struct loop *loop, int fd) {
     struct conversation *c;
     if (!make_room(loop)) {
-        complain("malloc");
+        complain("realloc");
         turn_away(fd);
         return;
     }
@@ -109,7 +109,7 @@ static int wait_for_news(struct loop *loop) {
 int serve_poll(void) {
     struct loop loop = {.polled = NULL};
     crowd_begin(&loop.crowd);
-    if (!make_room(&loop)) die("malloc");
+    if (!make_room(&loop)) die("realloc");
     append(&loop, service.listener, POLLIN, NULL);
     if (fcntl(service.listener, F_SETFL, O_NONBLOCK) == -1) die("fcntl");
     announce();
