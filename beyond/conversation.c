@@ -205,13 +205,12 @@ void conversation_went(struct conversation *c, ssize_t size) {
 }
 
 void conversation_late(struct conversation *c) {
-    const char *late = service.protocol->late;
     if (c->want == WANT_PAUSE || (c->want == WANT_ROOM && takes_some(c))) {
         wait_for(c, WANT_ROOM, service.write_time);
-    } else if (c->want == WANT_REST && late != NULL && c->work != NULL) {
+    } else if (c->want == WANT_REST && service.protocol->late != NULL && c->work != NULL) {
         struct answer *answer = &c->work->answer;
         memset(answer, 0, offsetof(struct answer, room));
-        answer->parts[0] = (struct iovec){(char *)late, strlen(late)};
+        service.protocol->late(answer);
         answer->last = true;
         c->work->taken = c->work->sent = 0;
         wait_for(c, WANT_ROOM, service.write_time);

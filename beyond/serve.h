@@ -48,7 +48,8 @@ struct protocol {
      * anything. When no more can (size is REQUEST_SIZE), 0 is allowed only with answer->last. */
     size_t (*take)(struct memory *memory, const char *bytes, size_t size, bool ended,
                    struct answer *answer);
-    const char *late; /* what to say to whoever takes too long over a request; NULL: nothing */
+    /* Makes the last answer for whoever takes too long over a request; NULL: there is none. */
+    void (*late)(struct answer *answer);
     const char *busy; /* what to say to whoever cannot be served now; NULL: nothing */
 };
 

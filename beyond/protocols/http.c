@@ -46,6 +46,7 @@ static const char *reason(int status) {
     case 200: return "OK";
     case 400: return "Bad Request";
     case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
     case 417: return "Expectation Failed";
@@ -358,14 +359,18 @@ static size_t take(struct memory *memory, const char *bytes, size_t size, bool e
     }
 }
 
+static void late(struct answer *answer) {
+    static const struct memory LATE = {.status = 408, .flags = FLAG_CLOSE};
+    say(&LATE, answer);
+}
+
 const struct protocol protocol_http = {
     .name = "http",
     .about = "greets, with HTTP/1.1",
     .prepare = prepare,
     .take = take,
-    /* These two are constants: so they have no Date. RFC 9110, 6.6.1 asks for one in a 408, and not
-     * in a 503; all other answers have it. */
-    .late = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    .late = late,
+    /* A constant, and so the one answer without a Date: RFC 9110, 6.6.1 asks for none in a 503. */
     .busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
             "Connection: close\r\n\r\n",
 };

@@ -1053,6 +1053,7 @@ def half_a_request(lab):
             if lab.protocol == "http":
                 answer = Answer(client)
                 expect((408, "close"), (answer.status, answer.fields.get("connection")), "late in http.c, WANT_REST in conversation_late")
+                expect(True, "date" in answer.fields, "RFC 9110, 6.6.1: a Date in each answer, but for 1xx and 5xx")
             client.expect_end("WANT_REST in conversation_late")
             expect_lasted(begin, 0.3, "header_time")
     expect_service(lab.protocol, server)
