@@ -240,7 +240,7 @@ leaves_nothing() {
     expect_soon "web2 is frozen" "beyond/balancer/balance" says 'HAProxy has found web2 down'
     read -ra processes <<<"$(descendants "$BACKGROUND_PID" | xargs)"
     between "processes: three servers, HAProxy, wrk, the prober" 6 100 ${#processes[@]} descendants
-    kill -INT "$BACKGROUND_PID"
+    interrupt "$BACKGROUND_PID" "$BACKGROUND_PID"
     wait "$BACKGROUND_PID" && result=0 || result=$?
     expect "the exit status" 130 "$result" "$(<"$BACKGROUND_OUT")"
     expect_soon "all its processes have ended" lab_close all_gone "${processes[@]}"
