@@ -7,6 +7,7 @@ ARTICLE_SLEEP=0
 load setup
 
 setup() {
+    set +T # as setup.bash does
     cd "$ROOT" || return
     only_ours "the tables are about our own programs"
     not_under_valgrind "its own calls would be walked"

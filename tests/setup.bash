@@ -29,6 +29,7 @@ GREETING=$'HTTP/1.1 200 OK\n\nHello, World!\n'
 WHO_REAPS="does the child end (_exit)? who waits, or ignores SIGCHLD? strace -f -e trace=wait4,rt_sigaction,exit_group"
 
 setup() {
+    set +T # bats is to follow the lines of a test, not those of the helpers: that is slow
     cd "$ROOT" || return
     lab_open
 }

@@ -13,6 +13,7 @@ if [[ $WATCH != /* ]]; then WATCH=$ROOT/$WATCH; fi
 unset STEP SERVER PORT PID ARGS TMUX NO_COLOR
 
 setup() {
+    set +T # as setup.bash does
     command -v tmux >/dev/null || skip_for tmux
     cd "$ROOT" || return
     lab_open
