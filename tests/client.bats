@@ -174,7 +174,7 @@ END
     kill -KILL "$one"
     expect_soon "one connection has had its end of file, and is open nevertheless" \
         "when does the client close a connection? It is to hold all until the last one is settled" one_has_ended
-    nap
+    nap 5
     expect "the client's ends of its connections, a moment later" 'CLOSE-WAIT ESTAB' "$(states)" \
         "when does the client close a connection?"
     kill -KILL "$other"

@@ -12,9 +12,9 @@
 
 bats_require_minimum_version 1.5.0
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+ROOT=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 BIN=${BIN:-$ROOT}
-STEP=$(basename "$BATS_TEST_FILENAME" .bats)
+STEP=${BATS_TEST_FILENAME##*/} STEP=${STEP%.bats}
 CLIENT=$BIN/client/client
 RUDE=$ROOT/build/tests/rude
 # shellcheck source=tools/lab.bash

@@ -47,9 +47,11 @@ lab_close() {
     [ -z "${LAB_DIR-}" ] || rm -rf -- "$LAB_DIR"
 }
 
-# Sleeps for 5 ms, without starting a process.
+# nap MILLISECONDS: sleeps for so long, below 1,000, without starting a process.
 nap() {
-    read -rt 0.005 -u "$LAB_NAP" || true
+    local seconds
+    printf -v seconds '0.%03d' "$1"
+    read -rt "$seconds" -u "$LAB_NAP" || true
 }
 
 # Prints the time in microseconds.
@@ -57,14 +59,16 @@ now() {
     echo "${EPOCHREALTIME//[.,]/}"
 }
 
-# wait_until COMMAND...: returns 0 as soon as COMMAND does, 1 if it never does within LAB_DEADLINE.
+# wait_until COMMAND...: returns 0 as soon as COMMAND does, 1 if it never does within LAB_DEADLINE. It looks
+# every 5 ms, and less and less often, the longer it takes: every 50 ms in the end.
 wait_until() {
-    local - end
+    local - end pause=5
     set +T # polling is not to be followed command by command, as bats would
     end=$((${EPOCHREALTIME//[.,]/} + LAB_DEADLINE * 1000000))
     until "$@"; do
         ((${EPOCHREALTIME//[.,]/} < end)) || return 1
-        nap
+        nap "$pause"
+        pause=$((pause < 40 ? pause + pause / 4 : 50))
     done
 }
 
@@ -144,15 +148,48 @@ server_status() {
 
 # --- processes -----------------------------------------------------------------------------------
 
-# Prints the state letter of process $1 (proc(5): R, S, D, T, Z ...), "-" when there is none.
-state_of() {
-    local stat
-    if { read -r stat <"/proc/$1/stat"; } 2>/dev/null; then
-        stat=${stat##*) }
-        echo "${stat%% *}"
+# What is asked again and again sets a variable, as $(...) starts a process each time.
+#
+# read_state PID: sets STATE to its state letter (proc(5): R, S, D, T, Z ...), to "-" when there is no such
+# process.
+read_state() {
+    if { read -r STATE <"/proc/$1/stat"; } 2>/dev/null; then
+        STATE=${STATE##*) }
+        STATE=${STATE%% *}
     else
-        echo -
+        STATE=-
     fi
+}
+
+# read_children PID: sets CHILDREN to its children, dead ones included, oldest first.
+read_children() {
+    CHILDREN=()
+    { read -ra CHILDREN <"/proc/$1/task/$1/children"; } 2>/dev/null || true
+}
+
+# read_zombies PID: sets ZOMBIES to those of its children that are dead.
+read_zombies() {
+    local child
+    read_children "$1"
+    ZOMBIES=()
+    for child in "${CHILDREN[@]}"; do
+        read_state "$child"
+        if [ "$STATE" = Z ]; then ZOMBIES+=("$child"); fi
+    done
+}
+
+# Print the state letter, the children, the zombies of process $1.
+state_of() {
+    read_state "$1"
+    echo "$STATE"
+}
+children_of() {
+    read_children "$1"
+    echo "${CHILDREN[*]}"
+}
+zombies_of() {
+    read_zombies "$1"
+    echo "${ZOMBIES[*]}"
 }
 
 # Prints the parent of process $1, nothing when there is no such process.
@@ -164,53 +201,43 @@ parent_of() {
     fi
 }
 
-# in_state PID LETTER: is it in that state?
-in_state() {
-    [ "$(state_of "$1")" = "$2" ]
-}
-
-# is_gone PID: has the process ended (be it that nobody has waited for it yet)?
-is_gone() {
-    [[ $(state_of "$1") == [-ZX] ]]
-}
-
-# Prints the children of process $1, dead ones included, oldest first.
-children_of() {
-    local children=
-    { read -r children <"/proc/$1/task/$1/children"; } 2>/dev/null || true
-    echo "${children% }"
-}
-
-# Prints the zombies among the children of process $1.
-zombies_of() {
-    local child stat zombies=()
-    for child in $(children_of "$1"); do
-        stat=
-        { read -r stat <"/proc/$child/stat"; } 2>/dev/null || true
-        if [[ ${stat##*) } == Z* ]]; then zombies+=("$child"); fi
-    done
-    echo "${zombies[*]-}"
-}
-
 # Print how many children, or zombies, process $1 has.
 count_children() {
-    count_words "$(children_of "$1")"
+    read_children "$1"
+    echo "${#CHILDREN[@]}"
 }
 count_zombies() {
-    count_words "$(zombies_of "$1")"
+    read_zombies "$1"
+    echo "${#ZOMBIES[@]}"
 }
+
+# Prints how many words $1 has.
 count_words() {
     # shellcheck disable=SC2086 # the words are what is counted
     set -- $1
     echo $#
 }
 
+# in_state PID LETTER: is it in that state?
+in_state() {
+    read_state "$1"
+    [ "$STATE" = "$2" ]
+}
+
+# is_gone PID: has the process ended (be it that nobody has waited for it yet)?
+is_gone() {
+    read_state "$1"
+    [[ $STATE == [-ZX] ]]
+}
+
 # has_children PID N, has_zombies PID N: exactly so many?
 has_children() {
-    [ "$(count_children "$1")" -eq "$2" ]
+    read_children "$1"
+    ((${#CHILDREN[@]} == $2))
 }
 has_zombies() {
-    [ "$(count_zombies "$1")" -eq "$2" ]
+    read_zombies "$1"
+    ((${#ZOMBIES[@]} == $2))
 }
 
 # is_in CALL PID...: do all of these sleep in that call: accept, recv, sleep or wait?
@@ -240,10 +267,8 @@ is_in() {
 
 # all_in CALL PID N: has PID exactly N children, and do they all sleep in that call?
 all_in() {
-    local children
-    children=$(children_of "$2")
-    # shellcheck disable=SC2086 # a word each
-    [ "$(count_words "$children")" -eq "$3" ] && is_in "$1" $children
+    read_children "$2"
+    ((${#CHILDREN[@]} == $3)) && is_in "$1" "${CHILDREN[@]}"
 }
 
 # Prints the resident memory of process $1 in KiB.
@@ -256,20 +281,27 @@ memory_of() {
 
 # --- descriptors and sockets ---------------------------------------------------------------------
 
-# Prints the open descriptors of process $1, in order. Those that valgrind keeps for itself, at the
-# top of a limit that the tests set to 1,024, are not the program's.
-descriptors_of() {
-    local fd descriptors=()
+# read_descriptors PID: sets DESCRIPTORS to its open descriptors, in order, as an array always is. Those that
+# valgrind keeps for itself, at the top of a limit that the tests set to 1,024, are not the program's.
+read_descriptors() {
+    local fd
+    DESCRIPTORS=()
     for fd in "/proc/$1/fd/"*; do
         fd=${fd##*/}
-        [[ $fd == '*' ]] || { [ -n "${VALGRIND-}" ] && ((fd >= 1000)); } || descriptors+=("$fd")
+        [[ $fd == '*' ]] || { [ -n "${VALGRIND-}" ] && ((fd >= 1000)); } || DESCRIPTORS[fd]=$fd
     done
-    printf '%s\n' "${descriptors[@]-}" | sort -n | paste -sd ' '
+}
+
+# Prints the open descriptors of process $1.
+descriptors_of() {
+    read_descriptors "$1"
+    echo "${DESCRIPTORS[*]}"
 }
 
 # has_descriptors PID "0 1 2 3": exactly these?
 has_descriptors() {
-    [ "$(descriptors_of "$1")" = "$2" ]
+    read_descriptors "$1"
+    [ "${DESCRIPTORS[*]}" = "$2" ]
 }
 
 # Prints what descriptor $2 of process $1 is: a path, pipe:[INODE], socket:[INODE], or nothing.
