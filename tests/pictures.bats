@@ -39,15 +39,6 @@ strange_tool() {
     PATH=$LAB_DIR/bin:$PATH
 }
 
-# without TOOL: from here on there is every tool but this one.
-without() {
-    mkdir "$LAB_DIR/without"
-    ln -s /usr/local/bin/* /usr/bin/* /bin/* "$LAB_DIR/without" 2>/dev/null || true
-    rm -f "$LAB_DIR/without/$1"
-    # shellcheck disable=SC2123 # it is the search path that is meant
-    PATH=$LAB_DIR/without
-}
-
 @test "picture: step 5's rows hold the five zombies, and their server's four descriptors" {
     picture 5
     expect "the status" 0 "$status" "$output"
@@ -207,15 +198,16 @@ END
 }
 
 @test "picture: without strace, or without gnuplot, it says what to type" {
-    path=$PATH
-    for tool in strace gnuplot; do
-        without "$tool"
-        picture 5
-        PATH=$path
-        rm -r "$LAB_DIR/without"
-        expect "the status without $tool" 1 "$status" "$output"
-        expect "what it says" "picture: $tool is missing: make deps installs it" "$output" "obstacle in tools/picture"
-    done
+    only_tools "$LAB_DIR/neither" bash env timeout dirname
+    only_tools "$LAB_DIR/strace" bash env timeout dirname strace
+    while read -r tools missing; do
+        PATH=$LAB_DIR/$tools picture 5
+        expect "the status without $missing" 1 "$status" "$output"
+        expect "what it says" "picture: $missing is missing: make deps installs it" "$output" "obstacle in tools/picture"
+    done <<END
+neither strace
+strace gnuplot
+END
 }
 
 @test "picture: where strace may not trace, it says so, and what helps" {

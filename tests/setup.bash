@@ -122,6 +122,14 @@ not_under_valgrind() {
     if [ -n "${VALGRIND-}" ]; then skip_unasked "under valgrind: $1"; fi
 }
 
+# only_tools DIRECTORY TOOL...: makes a directory with these tools, for a PATH that has no other.
+only_tools() {
+    local paths
+    mapfile -t paths < <(type -P "${@:2}")
+    mkdir "$1"
+    ln -s "${paths[@]}" "$1"
+}
+
 # split_words [WORD...] -- [WORD...]: sets BEFORE to the words before --, and AFTER to those behind it.
 split_words() {
     BEFORE=()

@@ -582,8 +582,7 @@ another_server() {
 }
 
 @test "lab: what is wrong it says in one line: no tmux, no terminal, inside tmux, a port that is taken" {
-    mkdir "$LAB_DIR/bin"
-    for tool in bash env dirname basename; do ln -s "$(command -v "$tool")" "$LAB_DIR/bin/$tool"; done
+    only_tools "$LAB_DIR/bin" bash env dirname basename
     refuses 2 "lab: tmux is missing: type make deps, or do without it: make watch" \
         env STEP=5 PATH="$LAB_DIR/bin" tools/watch/lab
     refuses 2 "lab: this is not a terminal: the lab needs one" env STEP=5 tools/watch/lab
