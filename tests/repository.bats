@@ -26,11 +26,12 @@ function_of() {
 
 # same FUNCTION PROGRAM...: is the function the same to the letter in all these programs?
 same() {
-    local name=$1 first=$2 program
+    local name=$1 first=$2 program wanted
     shift 2
-    expect_match "$name in $first" "$name" "$(function_of "$first" "$name")" "function_of in this file"
+    wanted=$(function_of "$first" "$name")
+    expect_match "$name in $first" "$name" "$wanted" "function_of in this file"
     for program; do
-        expect "$name in $program" "$(function_of "$first" "$name")" "$(function_of "$program" "$name")" \
+        expect "$name in $program" "$wanted" "$(function_of "$program" "$name")" \
             "diff -u $first.c $program.c"
     done
 }
@@ -155,8 +156,9 @@ tested() {
 
 @test "make help explains every target in a sentence" {
     read -ra targets < <(sed -n 's/^\.PHONY: //p' Makefile)
+    help=$(make -s help)
     for target in "${targets[@]}"; do
-        expect_match "make help on $target" "make $target +[A-Z].*\.$" "$(make -s help | grep "^make $target ")" Makefile
+        expect_match "make help on $target" "make $target +[A-Z].*\.$" "$(grep "^make $target " <<<"$help")" Makefile
     done
 }
 
