@@ -13,7 +13,6 @@ PROGRAMS="step1_iterative/server step2_sleep/server step3_fork/server step4_leak
 # refuses LINE ARGUMENT...: with these arguments every program prints a line that matches LINE, a
 # line of usage, and ends with status 2.
 refuses() (
-    trap - DEBUG # bats follows each command: slow
     line=$1
     shift
     for program in $PROGRAMS; do

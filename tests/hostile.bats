@@ -21,7 +21,6 @@ PROGRAMS=(step1_iterative step2_sleep step3_fork step4_leak step5_zombie step6_s
 # begin STEP [-x PROGRAM]: starts that stage's server, which may have as many descriptors as it can get.
 begin() {
     only_ours "here all stages are compared"
-    set +T # bats follows each command: slow
     STEP=$1
     shift
     serve "$@" prlimit --nofile="$(ulimit -Hn)"
@@ -35,8 +34,9 @@ accepted() {
 # is_settled: does the server wait for a client, with none in the queue, and does none of its children
 # live?
 is_settled() {
-    is_in accept "$SERVER_PID" && [ "$(queue_of "$PORT")" -eq 0 ] &&
-        [ "$(count_children "$SERVER_PID")" -eq "$(count_zombies "$SERVER_PID")" ]
+    is_in accept "$SERVER_PID" && [ "$(queue_of "$PORT")" -eq 0 ] || return 1
+    read_zombies "$SERVER_PID"
+    ((${#ZOMBIES[@]} == ${#CHILDREN[@]}))
 }
 
 # expect_as_declared AFTER: a new client is answered, and what remains of all is what was declared.
@@ -49,8 +49,10 @@ expect_as_declared() {
     hang_up "$client"
     expect_soon "$STEP waits for a client again, and no child lives, after $1" "ps, and $SERVER_ERR" is_settled
     connections=$(accepted)
-    zombies=$(count_zombies "$SERVER_PID")
-    descriptors=$(descriptors_of "$SERVER_PID" | wc -w)
+    read_zombies "$SERVER_PID"
+    zombies=${#ZOMBIES[@]}
+    read_descriptors "$SERVER_PID"
+    descriptors=${#DESCRIPTORS[@]}
     case $STEP in
     step[345]*) expect "zombies of $STEP after $1: as many as connections" "$connections" "$zombies" "who calls wait?" ;;
     step6*) expect "zombies of $STEP after $1: fewer than connections ($connections)" yes \

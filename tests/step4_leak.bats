@@ -118,7 +118,6 @@ is_back_with() {
 
 # Prints how many of N clients are answered: one after another they connect, ask, hear and stay.
 count_answers() {
-    trap - DEBUG # bats follows each command: slow
     trap '' PIPE #  the server may die on us
     local answers=0
     while ((answers < $1)) && connect client && echo 'GET /hello HTTP/1.1' >&"$client" &&

@@ -16,13 +16,11 @@ visit() {
 
 # make_zombies N: so many clients, and their children end.
 make_zombies() {
-    (
-        trap - DEBUG # bats follows each command: slow
-        for ((i = 0; i < $1; i++)); do
-            visit
-            expect "how client $((i + 1)) of $1 is left" 'end of file' "$ENDING" "is the leak of step 4 mended?"
-        done
-    )
+    local i
+    for ((i = 0; i < $1; i++)); do
+        visit
+        expect "how client $((i + 1)) of $1 is left" 'end of file' "$ENDING" "is the leak of step 4 mended?"
+    done
     expect_soon "one zombie per client, $1 in all" "$WHO_REAPS" has_zombies "$SERVER_PID" "$1"
     zombies=$(zombies_of "$SERVER_PID")
 }
