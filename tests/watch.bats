@@ -55,9 +55,14 @@ screen() {
 
 # shows PATTERN...: does a line of the screen match each extended regular expression?
 shows() {
-    local seen pattern
-    seen=$(screen)
-    for pattern; do grep -qE -- "$pattern" <<<"$seen" || return 1; done
+    local lines line pattern
+    mapfile -t lines < <(screen)
+    for pattern; do
+        for line in "${lines[@]}"; do
+            if [[ $line =~ $pattern ]]; then continue 2; fi
+        done
+        return 1
+    done
 }
 lacks() {
     ! shows "$1"
