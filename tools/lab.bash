@@ -313,14 +313,18 @@ TCP_STATES=([1]=ESTABLISHED [2]=SYN-SENT [3]=SYN-RECV [4]=FIN-WAIT-1 [5]=FIN-WAI
     [7]=CLOSE [8]=CLOSE-WAIT [9]=LAST-ACK [10]=LISTEN [11]=CLOSING)
 
 # Prints a line for each TCP socket whose local port is $1 (and remote port is $2, if given):
-# LOCAL-PORT REMOTE-PORT STATE, as /proc/net/tcp has them, whoever owns them.
+# LOCAL-PORT REMOTE-PORT STATE, as /proc/net/tcp has them, whoever owns them; that lists one again now and then,
+# when others come or go meanwhile.
 tcp_sockets() {
-    local local_address remote_address state lines remote='[0-9A-F]*'
+    local local_address remote_address state lines line remote='[0-9A-F]*'
+    local -A told=()
     if [ -n "${2-}" ]; then printf -v remote %04X "$2"; fi
     printf -v lines ': [0-9A-F]*:%04X [0-9A-F]*:%s ' "$1" "$remote"
     while read -r _ local_address remote_address state _; do
         local_address=$((16#${local_address##*:})) remote_address=$((16#${remote_address##*:}))
-        echo "$local_address $remote_address ${TCP_STATES[16#$state]}"
+        line="$local_address $remote_address ${TCP_STATES[16#$state]}"
+        [ -n "${told[$line]-}" ] || echo "$line"
+        told[$line]=yes
     done < <(grep "$lines" /proc/net/tcp) # read alone takes a second where thousands have TIME_WAIT
 }
 
@@ -416,6 +420,6 @@ port_of() {
     while read -r _ local_address _ _ _ _ _ _ _ line_inode _; do
         if [ "$line_inode" != "$inode" ]; then continue; fi
         echo $((16#${local_address##*:}))
-        break # where many sockets come and go, /proc/net/tcp lists one twice now and then
+        break # it may be there again: see tcp_sockets
     done < <(grep " $inode " /proc/net/tcp)
 }

@@ -271,6 +271,23 @@ Test(watch_leaks, an_inherited_copy_is_no_work) {
     look_away(world);
 }
 
+Test(watch_sockets, one_that_is_listed_twice_is_one) {
+    struct world world = {.listener.local.port = 8888};
+    struct tcp servers = {.local.port = 8888, .remote.port = 5000, .state = TCP_ESTABLISHED};
+    struct tcp clients = {.local.port = 5000, .remote.port = 8888, .state = TCP_ESTABLISHED};
+    struct tcp dials = {.local.port = 5001, .remote.port = 8888, .state = TCP_SYN_SENT};
+    for (int times = 0; times < 2; times++) {
+        note_socket(&world, &servers);
+        note_socket(&world, &clients);
+        note_socket(&world, &dials);
+    }
+    pair_ends(&world);
+    cr_assert_eq(world.connections.count, 2, "%zu connections", world.connections.count);
+    cr_assert_eq(connection_at(&world, 0)->client_state, TCP_ESTABLISHED);
+    cr_assert_eq(world.dialling, 1, "%u clients that ask to be let in", world.dialling);
+    look_away(&world);
+}
+
 /* ---- Lines ---- */
 
 static void check_share(int room, int first, int second, int needed, int expected_first,

@@ -63,6 +63,10 @@ static int by_peer(const void *a, const void *b) {
                              &((const struct connection *)b)->peer);
 }
 
+static int by_local(const void *a, const void *b) {
+    return compare_endpoints(&((const struct tcp *)a)->local, &((const struct tcp *)b)->local);
+}
+
 static int by_name_peer(const void *a, const void *b) {
     return compare_endpoints(&((const struct name *)a)->peer, &((const struct name *)b)->peer);
 }
@@ -88,10 +92,25 @@ static bool is_ours(const struct world *world, const struct tcp *client) {
     return memcmp(client->remote.address, address, sizeof ANY) == 0;
 }
 
+/* Sorts, and drops what is there twice: /proc/net/tcp lists a socket again now and then, when
+ * others come or go while it is read. */
+static void sort_once(struct array *array, size_t size,
+                      int (*compare)(const void *, const void *)) {
+    char *items = array->items;
+    size_t kept = 0;
+    sort(array, size, compare);
+    for (size_t i = 0; i < array->count; i++) {
+        if (kept > 0 && compare(items + (kept - 1) * size, items + i * size) == 0) continue;
+        memmove(items + kept++ * size, items + i * size, size);
+    }
+    array->count = kept;
+}
+
 /* Brings the two ends of each connection together. */
 static void pair_ends(struct world *world) {
     world->dialling = 0;
-    sort(&world->connections, sizeof(struct connection), by_peer);
+    sort_once(&world->connections, sizeof(struct connection), by_peer);
+    sort_once(&world->clients, sizeof(struct tcp), by_local);
     struct array servers = world->connections; /* those that are sorted: more may follow */
     for (size_t i = 0; i < world->clients.count; i++) {
         const struct tcp *client = (struct tcp *)world->clients.items + i;
