@@ -317,14 +317,14 @@ TCP_STATES=([1]=ESTABLISHED [2]=SYN-SENT [3]=SYN-RECV [4]=FIN-WAIT-1 [5]=FIN-WAI
 # when others come or go meanwhile.
 tcp_sockets() {
     local local_address remote_address state lines line remote='[0-9A-F]*'
-    local -A told=()
+    local -A listed=()
     if [ -n "${2-}" ]; then printf -v remote %04X "$2"; fi
     printf -v lines ': [0-9A-F]*:%04X [0-9A-F]*:%s ' "$1" "$remote"
     while read -r _ local_address remote_address state _; do
         local_address=$((16#${local_address##*:})) remote_address=$((16#${remote_address##*:}))
         line="$local_address $remote_address ${TCP_STATES[16#$state]}"
-        [ -n "${told[$line]-}" ] || echo "$line"
-        told[$line]=yes
+        [ -n "${listed[$line]-}" ] || echo "$line"
+        listed[$line]=yes
     done < <(grep "$lines" /proc/net/tcp) # read alone takes a second where thousands have TIME_WAIT
 }
 
