@@ -171,6 +171,13 @@ tested() {
     expect_match "what it says" "two stages are needed, from 1 to 7" "$output" tools/diff
 }
 
+@test "the top level holds the stages, the client, the tests, and what serves them; nothing else" {
+    [ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$ROOT" ] || skip "this is no clone, and only git knows which files belong here"
+    expect "names at the top level, but for dot files" \
+        'LICENSE Makefile README.md beyond client docs step1_iterative step2_sleep step3_fork step4_leak step5_zombie step6_sigchld step7_waitpid tests tools' \
+        "$(git ls-files | cut -d / -f 1 | grep -v '^\.' | LC_ALL=C sort -u | xargs)" "git ls-files"
+}
+
 @test "every folder has a README" {
     for folder in . step*/ client tests tests/*/ tools tools/*/ docs docs/*/; do
         expect "a README.md in $folder" yes "$([ -s "$folder/README.md" ] && echo yes)" "$folder"
