@@ -60,6 +60,17 @@ spoil() {
     expect_match "the sum" 'rows, 1 of them not as declared' "$output" check
 }
 
+@test "faults: a child that ends before the server is in accept again interrupts nothing, and that is no other row" {
+    STEP=step6_sigchld
+    variant -x eintr '/^static .*serve_forever/i static int first = 1;' \
+        's|^        if \(close\(connection\) == -1\) perror.*parent.s copy.*|&\n        for (volatile long i = first * 300000000L; i > 0; i--) {}\n        first = 0;|'
+    mkdir -p "$LAB_DIR/bin/step6_sigchld"
+    mv "$VARIANT" "$LAB_DIR/bin/step6_sigchld/eintr"
+    BIN=$LAB_DIR/bin faults --sample eintr
+    expect "the status" 0 "$status" "$output"
+    expect_match "the rows" 'step6_sigchld-eintr +[1-9][0-9]* rows, all as declared' "$output" judge_server
+}
+
 @test "faults: nobody may declare that a server hangs, or that stage 7 leaves a zombie" {
     spoil step7_waitpid.tsv 's/^(server\taccept\tEINTR\t1\t)carries on\t-\t-\t-/\1hangs\t-\t-\t1 zombie/'
     faults --sample 7
