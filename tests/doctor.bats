@@ -363,6 +363,19 @@ END
     says spoils 'the kernel does not tell in which call a process sleeps'
 }
 
+@test "doctor: where the kernel hides it, a process that is stopped in a call does not sleep in it" {
+    echo 0 >"$LAB_DIR/wchan" # a stub, mounted: it is the kernel that would have to hide it
+    isolated 'step1_iterative/server -p 0 >/dev/null &
+        mount --bind "$0" "/proc/$!/wchan"
+        . tools/lab.bash
+        until is_in accept "$!"; do sleep 0.01; done
+        kill -STOP "$!"
+        until in_state "$!" T; do sleep 0.01; done
+        is_in accept "$!" && echo yes || echo no
+        kill -KILL "$!"' "$LAB_DIR/wchan"
+    expect "does the stopped server sleep in accept?" no "$output" is_in
+}
+
 # --- the tests' own words ------------------------------------------------------------------------
 
 @test "doctor: a test that skips says the doctor's line: tracing, with a strace that cannot be run" {

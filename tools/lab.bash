@@ -241,7 +241,8 @@ has_zombies() {
 }
 
 # is_in CALL PID...: do all of these sleep in that call: accept, recv, sleep or wait?
-# The kernel tells by the name of the function it sleeps in, or by the number of the system call.
+# The kernel tells by the name of the function it sleeps in, or, where that is hidden, by the number of the system
+# call. That number alone would be told of a process, too, which is stopped in that call, or held there by its tracer.
 is_in() {
     local call=$1 pid where number
     shift
@@ -251,9 +252,11 @@ is_in() {
         case $call:$where in
         accept:inet_csk_accept* | recv:wait_woken | recv:sk_wait_data | sleep:*nanosleep* | wait:do_wait*)
             continue ;;
-        *:0 | *:) ;; # hidden, as some containers do
+        *:0 | *:) ;; # hidden, as some containers do, or it runs
         *) return 1 ;;
         esac
+        read_state "$pid"
+        [ "$STATE" = S ] || return 1
         { read -r number _ <"/proc/$pid/syscall"; } 2>/dev/null || return 1
         case $call:$(uname -m):$number in
         accept:x86_64:43 | accept:x86_64:288 | accept:aarch64:202 | accept:aarch64:242) ;;
