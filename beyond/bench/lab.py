@@ -133,6 +133,8 @@ class Process:
                 return False
         finally:
             os.close(ready)
+        if not self.group:
+            self.end_session()  # from the next line on its number may be somebody else's
         _, status, self.usage = os.wait4(self.child.pid, 0)
         self.child.returncode = os.waitstatus_to_exitcode(status)
         return True
@@ -182,28 +184,27 @@ class Process:
 
     def stop(self):
         """Ends it and all its children, however they are."""
-        running = self.child is not None and self.child.returncode is None
-        if running:
+        if self.child and self.child.returncode is None:
             self.send(signal.SIGTERM)  # some have something to clean up
-            self.wait(1)
+            if not self.wait(1):
+                self.end_session()
+                self.wait(10)
         if self.group:
             try:
                 with open(f'{self.group}/cgroup.kill', 'w', encoding='ascii') as kill:
                     kill.write('1')
             except OSError:
                 pass
-        else:
-            for pid in self.members() if self.child else []:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-        if running and self.child.returncode is None:
-            self.send(signal.SIGKILL)
-            self.wait(10)
-        if self.group:
             remove_group(self.group)
             self.group = None
+
+    def end_session(self):
+        """Kills it, and who is in its session. For one that is not yet reaped."""
+        for pid in self.members():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
 
 def remove_group(path):

@@ -120,7 +120,7 @@ groups_of() {
     expect_match "the reason" "Left out: Python: its answer is not the greeting: b'Goodbye" "$output" greets
     echo 'raise SystemExit("no")' >"$LAB_DIR/ends.py"
     bench ONLY=2 AMONG='stage 7,Python' PYTHON_SERVER="$LAB_DIR/ends.py {port}"
-    expect_match "the reason" 'Left out: Python: it does not listen: no' "$output" "class Server"
+    expect_match "the reason" 'Left out: Python: it does not listen: no' "$(grep '^Left' <<<"$output")" "class Server; $output"
     bench ONLY=2 AMONG='stage 7,Python' PYTHON_SERVER="$LAB_DIR/none.py"
     expect_match "the reason" 'Left out: Python: PYTHON_SERVER names .*none.py, which is not there' "$output" article
 }
@@ -171,6 +171,42 @@ groups_of() {
     expect_soon "bench and all that it has started end" "PR_SET_PDEATHSIG in beyond/bench/lab.py" all_gone "${processes[@]}"
     group=$(groups_of "$BACKGROUND_PID") # nobody is left to remove it
     if [ -n "$group" ]; then wait_until rmdir "$group"/* "$group" 2>/dev/null || true; fi
+}
+
+@test "bench: what has ended takes its children with it, and nobody who has its number after it" {
+    local groups
+    for groups in with without; do
+        PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=beyond/bench run "$PYTHON" - "$groups" <<'END'
+import signal, subprocess, sys, time
+from lab import Lab, Process, remove_group
+
+lab = Lab()
+if sys.argv[1] == 'without' and lab.group:
+    remove_group(lab.group)
+    lab.group = None
+first = Process(lab, ['sh', '-c', 'sleep 1000 & echo $!'])
+first.wait(10)
+first.stop()
+orphan = int(open(first.out).read())
+
+def is_gone(pid):
+    try:
+        return open(f'/proc/{pid}/stat').read().rpartition(') ')[2][0] in 'ZX'
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+end = time.monotonic() + 10
+while not is_gone(orphan) and time.monotonic() < end:
+    time.sleep(0.01)
+print('its child is gone:', is_gone(orphan))
+other = subprocess.Popen(['sleep', '1000'], start_new_session=True)
+first.child.pid = other.pid  # the number's next owner
+lab.close()
+other.terminate()
+print('who has its number lives:', other.wait() == -signal.SIGTERM)
+END
+        expect "$groups control groups" $'its child is gone: True\nwho has its number lives: True' "$output" "Process.stop in beyond/bench/lab.py"
+    done
 }
 
 @test "bench: limit makes processes and threads in each way, and refuses what it does not know" {
