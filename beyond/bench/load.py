@@ -1,5 +1,6 @@
 """Load: what ab and wrk do to a server for a while, or limit to the kernel, and what that cost."""
 
+import http.client
 import math
 import os
 import re
@@ -173,7 +174,7 @@ def greets(server):
     try:
         with urllib.request.urlopen(f'http://127.0.0.1:{server.port}/hello', timeout=10) as answer:
             text = answer.read()
-    except OSError as error:
-        raise Failure(f'its answer to one request: {error}') from error
+    except (OSError, http.client.HTTPException) as error:
+        raise Failure(f'its answer to one request: {error!r}') from error
     if text != b'Hello, World!\n':
         raise Failure(f'its answer is not the greeting: {text[:40]!r}')
