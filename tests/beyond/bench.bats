@@ -113,16 +113,63 @@ groups_of() {
     expect_match "the row" 'FAILED [1-9]' "$(grep ^Python "$LAB_DIR/out/2-others.tsv")" "$output"
 }
 
-@test "bench: a server with another answer, one that ends, and one that is not there are left out, with the reason" {
+@test "bench: a server with another answer, with noise, one that ends, and one that is not there are left out, with the reason" {
     python_server other "b'HTTP/1.1 200 OK\r\n\r\nGoodbye\n'"
     bench ONLY=2 AMONG='stage 7,Python' PYTHON_SERVER="$LAB_DIR/other.py {port}"
     expect "the status" 0 "$status" "$output"
     expect_match "the reason" "Left out: Python: its answer is not the greeting: b'Goodbye" "$output" greets
+    python_server noise "b'What?'"
+    bench ONLY=2 AMONG='stage 7,Python' PYTHON_SERVER="$LAB_DIR/noise.py {port}"
+    expect_match "the reason" "Left out: Python: its answer to one request: .*What\?" "$(grep '^Left' <<<"$output")" "greets; $output"
     echo 'raise SystemExit("no")' >"$LAB_DIR/ends.py"
     bench ONLY=2 AMONG='stage 7,Python' PYTHON_SERVER="$LAB_DIR/ends.py {port}"
     expect_match "the reason" 'Left out: Python: it does not listen: no' "$(grep '^Left' <<<"$output")" "class Server; $output"
     bench ONLY=2 AMONG='stage 7,Python' PYTHON_SERVER="$LAB_DIR/none.py"
     expect_match "the reason" 'Left out: Python: PYTHON_SERVER names .*none.py, which is not there' "$output" article
+}
+
+# cells TABLE: its rows, without the names; rows TABLE: the names. A table is a file of the results.
+cells() {
+    tail -n +2 "$LAB_DIR/out/$1.tsv" | cut -f 2-
+}
+rows() {
+    tail -n +2 "$LAB_DIR/out/$1.tsv" | cut -f 1 | paste -sd '|'
+}
+
+@test "bench: question 3, a linkage beside its loop of fork, and ways to begin something as memory and descriptors grow" {
+    bench ONLY=3 AMONG='stage 7 dynamic,fork loop dynamic,growth'
+    expect "the status" 0 "$status" "$output"
+    expect "who was compared" "stage 7 dynamic|stage 7 dynamic again|fork loop dynamic" "$(rows 3-linkages)" "$output"
+    expect "ways, with more memory" "fork|fork, huge pages|vfork|posix_spawn|a thread" "$(rows 3-memory)" "$output"
+    expect "how much memory" $'MiB of memory\t0\t4\t64\t256' "$(head -n 1 "$LAB_DIR/out/3-memory.tsv")" growth
+    expect "ways, with more descriptors" "fork|vfork|posix_spawn|a thread" "$(rows 3-descriptors)" "$output"
+    expect "cells that are no times" "" "$(cells 3-memory | tr '\t' '\n' | grep -vE '^[0-9.,]+ \([0-9.,]+ to [0-9.,]+\)$')" "$output"
+    expect "loops in which nothing was made" "" "$(awk -F '\t' 'NR > 1 && $6 == 0' "$LAB_DIR/out/runs.tsv")" "limit in beyond/bench/load.py"
+}
+
+@test "bench: question 4, models: for a request each and kept, and with idle connections held" {
+    bench QUICK=1 ONLY=4 AMONG='fork,epoll'
+    expect "the status" 0 "$status" "$output"
+    for table in close-10 close-100 keep-alive-100; do
+        expect "who was compared: $table" "fork|fork again|epoll" "$(rows "4-$table")" "$output"
+    done
+    expect "failed requests" 0 "$(runs 7 | awk '{ sum += $1 } END { print sum + 0 }')" "$LAB_DIR/out/runs.tsv"
+    expect "who held connections" "fork|epoll" "$(rows 4-held)" "$output"
+    expect "runs with connections held, and without" 8 "$(grep -c ' held' "$LAB_DIR/out/runs.tsv")" "holding"
+    expect "of each held connection a process's memory, more than epoll's" yes \
+        "$(cells 4-held | awk -F '\t' '{ private[NR] = $2 } END { print (private[1] > private[2] ? "yes" : "no") }')" "$output"
+}
+
+@test "bench: question 5, bursts: who finds no place in a queue of 5 is dropped, and counted" {
+    bench QUICK=1 ONLY=5
+    expect "the status" 0 "$status" "$output"
+    expect "a row for each burst and queue" "128 clients, a queue of 1,024|128 clients, a queue of 1,024 again|128 clients, a queue of 5|\
+128 clients, a queue of 128|128 clients, a queue of 4,096|1,000 clients, a queue of 1,024|1,000 clients, a queue of 1,024 again|\
+1,000 clients, a queue of 5|1,000 clients, a queue of 128|1,000 clients, a queue of 4,096" "$(rows 5-queue)" "$output"
+    expect "answered of each burst: none, or more than there were" "" \
+        "$(tail -n +2 "$LAB_DIR/out/5-queue.tsv" | tr -d , | awk -F '\t' '{ n = $1 + 0; if ($2 <= 0 || $2 > n) print }')" "$output"
+    expect "dropped of 1,000 at a queue of 5" some \
+        "$(awk -F '\t' '$1 == "1,000 clients, a queue of 5" { print ($6 > 0 ? "some" : "none") }' "$LAB_DIR/out/5-queue.tsv")" drops
 }
 
 @test "bench: without a tool it says what to install" {
