@@ -86,6 +86,27 @@ spoil() {
     expect_match "what it says" 'the server calls getsockname, which .*/calls\.tsv does not know' "$output" unknown
 }
 
+@test "faults: what a process begins and is killed in is no call, as strace does not know it" {
+    # shellcheck disable=SC1090 # of the tool itself
+    . <(sed -n '/^count_calls() {/,/^}/p' tools/faults)
+    cat >"$LAB_DIR/log" <<'END'
+17947 rt_sigaction(SIGPIPE, {sa_handler=SIG_IGN}, NULL, 8) = 0
+17947 clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID) = 17951
+17951 sendto(6, "GET /hello HTTP/1.1"..., 46, 0, NULL, 0 <unfinished ...>
+17947 kill(17951, SIGKILL <unfinished ...>
+17951 <... sendto resumed>)             = 46
+17951 sendmsg(0, 0x4, MSG_CONFIRM <unfinished ...>
+17947 <... kill resumed>)               = 0
+17951 +++ killed by SIGKILL +++
+17947 wait4(-1, [{WIFSIGNALED(s) && WTERMSIG(s) == SIGKILL}], 0, NULL) = 17951
+17947 sendmsg(3, 0x4, 0)                = -1 EBADF (Bad file descriptor)
+17947 exit_group(1)                     = ?
+END
+    TABLES=$tables run count_calls "$LAB_DIR/log" 'rt_sigaction(SIGPIPE, '
+    expect "the calls" "child sendto 1 0, main ?sendmsg 1 0, main clone 1 0, main exit_group 1 0, main kill 1 0, main rt_sigaction 1 0, \
+main wait4 1 0" "$(sort <<<"$output" | paste -sd , | sed 's/,/, /g')" "count_calls in tools/faults"
+}
+
 @test "faults: a row that is missing, or one too much, fails" {
     spoil step1_iterative.tsv '/^server\tbind\tEINVAL\t/d'
     faults --sample 1
