@@ -148,16 +148,15 @@ rows() {
 }
 
 @test "bench: question 4, models: for a request each and kept, and with idle connections held" {
-    bench QUICK=1 ONLY=4 AMONG='fork,epoll'
+    bench QUICK=1 ONLY=4 AMONG='poll,epoll'
     expect "the status" 0 "$status" "$output"
     for table in close-10 close-100 keep-alive-100; do
-        expect "who was compared: $table" "fork|fork again|epoll" "$(rows "4-$table")" "$output"
+        expect "who was compared: $table" "poll|poll again|epoll" "$(rows "4-$table")" "$output"
     done
     expect "failed requests" 0 "$(runs 7 | awk '{ sum += $1 } END { print sum + 0 }')" "$LAB_DIR/out/runs.tsv"
-    expect "who held connections" "fork|epoll" "$(rows 4-held)" "$output"
+    expect "who held connections" "poll|epoll" "$(rows 4-held)" "$output"
     expect "runs with connections held, and without" 8 "$(grep -c ' held' "$LAB_DIR/out/runs.tsv")" "holding"
-    expect "of each held connection a process's memory, more than epoll's" yes \
-        "$(cells 4-held | awk -F '\t' '{ private[NR] = $2 } END { print (private[1] > private[2] ? "yes" : "no") }')" "$output"
+    expect "cells that are no figures" "" "$(cells 4-held | tr '\t' '\n' | grep -vE '^-?[0-9.,]+( \([0-9.,]+ to [0-9.,]+\))?$')" "$output"
 }
 
 @test "bench: question 5, bursts: who finds no place in a queue of 5 is dropped, and counted" {
