@@ -153,3 +153,19 @@ main wait4 1 0" "$(sort <<<"$output" | paste -sd , | sed 's/,/, /g')" "count_cal
     seen_none_left() { echo "$(left) $(ls "$LAB_DIR/tmp")"; }
     expect_soon "nothing that it has started is left, and no file" end_all none_left
 }
+
+@test "faults: a signal between two rows leaves no file either" {
+    mkdir "$LAB_DIR/tmp"
+    # shellcheck disable=SC2016 # for the other shell
+    run env TMPDIR="$LAB_DIR/tmp" bash -c '. tools/lab.bash; . tools/signals.bash
+        . <(sed -n "/^clear_run() {/,/^}/p" tools/faults)
+        hang_up() { kill -TERM "$BASHPID"; } # a stub: the moment at which the signal comes
+        trap lab_close EXIT
+        end_on_signals
+        lab_open
+        LAB_CONNECTIONS=(9)
+        clear_run
+        echo went on'
+    expect "its status, and what it prints" 143 "$status$output" clear_run
+    expect "files left behind" '' "$(ls "$LAB_DIR/tmp")" "lab_end and lab_close in tools/lab.bash"
+}

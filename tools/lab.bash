@@ -32,8 +32,8 @@ lab_open() {
     exec {LAB_NAP}<> <(:) # never readable: a read with a time-out is a sleep without a process
 }
 
-# Ends all that the experiment started, children of servers included, and removes its files.
-lab_close() {
+# Ends all that the experiment started, children of servers included.
+lab_end() {
     local fd pid
     # a signal may have come between a start and the note of it
     if [ -n "${LAB_STARTING-}" ] && [ -n "${!-}" ]; then LAB_SERVERS+=("$!"); fi
@@ -44,6 +44,11 @@ lab_close() {
         wait "$pid" || true
     done 2>/dev/null
     LAB_SERVERS=()
+}
+
+# The same, and removes its files.
+lab_close() {
+    lab_end
     [ -z "${LAB_DIR-}" ] || rm -rf -- "$LAB_DIR"
 }
 
