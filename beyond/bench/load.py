@@ -174,7 +174,9 @@ def greets(server):
     try:
         with urllib.request.urlopen(f'http://127.0.0.1:{server.port}/hello', timeout=10) as answer:
             text = answer.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise Failure(f'its answer to one request: {error!r}') from error
+    except OSError as error:
+        raise Failure(f'its answer to one request: {error}') from error
+    except http.client.HTTPException as error:
+        raise Failure(f'its answer to one request is not HTTP: {str(error)!r}') from error
     if text != b'Hello, World!\n':
         raise Failure(f'its answer is not the greeting: {text[:40]!r}')
