@@ -177,7 +177,7 @@ answered_once() {
     ask "$client"
     see "a server that sleeps" '^ [0-9]+ +S sleeping +sleep ' '> The server sleeps before it closes c1'
     for i in 1 2 3 4 5 6; do connect "queued[i]"; done
-    background bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT"
+    background curl --silent --local-port 10000-30000 "http://127.0.0.1:$PORT/" # a lower port than theirs
     see "a full queue" 'queue \[######\] 6 of 5 FULL' 'queued 6' 'SYN-SENT 1' '^ c7 .* nobody yet: in the queue' \
         '^ c8 +[0-9]+ +- +SYN-SENT' '> The queue is full'
 }

@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RANK_OF_CHILDREN = 1000000, RANK_OF_QUEUE = 2000000000 }; /* above descriptors' numbers */
+/* Ranks of what the server does not hold: above descriptors' numbers. */
+enum {
+    RANK_OF_CHILDREN = 1000000,
+    RANK_OF_QUEUE = 2000000000,
+    RANK_OF_UNANSWERED,
+};
 
 struct name {
     struct endpoint peer;
@@ -152,9 +157,11 @@ static const struct holding *next_holding(const struct world *world,
 }
 
 /* Notes who holds a connection. The rank: the server's descriptors grow as it accepts, if it keeps
- * them, and otherwise the numbers of its children; those in the queue come last. */
+ * them, and otherwise the numbers of its children; then come those in the queue, and last those
+ * whose SYN has no answer. Ports tell nothing: they begin again at the lowest. */
 static void find_holders(struct world *world, struct connection *connection) {
-    connection->rank = RANK_OF_QUEUE;
+    bool unanswered = connection->client_state == TCP_SYN_SENT;
+    connection->rank = unanswered ? RANK_OF_UNANSWERED : RANK_OF_QUEUE;
     if (connection->inode == 0) return;
     const struct holding *holding = find_holding(world, connection->inode);
     for (; holding != NULL; holding = next_holding(world, holding)) {
