@@ -80,8 +80,8 @@ load setup
         is_in recv "$SERVER_PID"
     connect second
     ask "$second"
-    expect "the second client's connection" ESTABLISHED "$(tcp_state "$PORT" "$(port_of "$second")")" \
-        "listen: the kernel's queue takes the connection"
+    expect_soon "the second client's connection" "listen: the kernel's queue takes the connection" \
+        is_tcp "$PORT" "$(port_of "$second")" ESTABLISHED
     listen_to "$second" 0.2
     expect "what the second client hears" ' then time-out' "$ANSWER then $ENDING" "does it fork?"
     ask "$first"
@@ -141,7 +141,7 @@ leave_time_wait() {
 @test "1.9 the side that closes first holds TIME_WAIT: the server's" {
     serve
     leave_time_wait
-    expect "the client's end" none "$(tcp_state "$client_port" "$PORT")" "who closed first: ss -tan"
+    expect_soon "the client's end" "who closed first: ss -tan" is_tcp "$client_port" "$PORT" none
 }
 
 @test "1.10 a second server on the same port is refused: Address already in use, status 1" {
@@ -202,7 +202,8 @@ next_is_answered() {
         "$RUDE" "$manner" "$PORT"
         next_is_answered "$manner"
     done
-    expect "the server" "S, one process" "$(state_of "$SERVER_PID"), one process$(children_of "$SERVER_PID")" ps
+    expect_soon "the server waits for the next one" serve_forever is_in accept "$SERVER_PID"
+    expect "its children" '' "$(children_of "$SERVER_PID")" "who calls fork"
 }
 
 @test "1.12 nor does one that has left before the server comes to it: no SIGPIPE" {

@@ -62,8 +62,8 @@ slept() {
     put_to_sleep
     connect second
     printf 'number 2' >&"$second"
-    expect "the second connection" ESTABLISHED "$(tcp_state "$PORT" "$(port_of "$second")")" \
-        "listen: the kernel's queue takes it"
+    expect_soon "the second connection" "listen: the kernel's queue takes it" \
+        is_tcp "$PORT" "$(port_of "$second")" ESTABLISHED
     listen_to "$second" 0.1
     expect "what it hears" 'nothing, then time-out' "${ANSWER:-nothing}, then $ENDING" "does the server fork?"
     expect "the server still" sleeps "$(is_in sleep "$SERVER_PID" && echo sleeps)" "its wchan, below"

@@ -195,8 +195,8 @@ stop_a_child() {
 @test "6.7 a child that is only stopped raises SIGCHLD too: wait blocks the server, and new clients" {
     serve_second
     stop_a_child
-    expect "the second client's connection" ESTABLISHED "$(tcp_state "$PORT" "$(port_of "$second")")" \
-        "listen: the kernel's queue takes the connection"
+    expect_soon "the second client's connection" "listen: the kernel's queue takes the connection" \
+        is_tcp "$PORT" "$(port_of "$second")" ESTABLISHED
     listen_to "$second" 0.2
     expect "what the second client hears" ' then time-out' "$ANSWER then $ENDING" "grim_reaper: wait"
     expect_soon "the server still waits for a child to end" "grim_reaper" is_in wait "$SERVER_PID"
