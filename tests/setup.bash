@@ -19,14 +19,13 @@ CLIENT=$BIN/client/client
 RUDE=$ROOT/build/tests/rude
 # shellcheck source=tools/lab.bash
 . "$ROOT/tools/lab.bash"
+# shellcheck source=tools/expect.bash
+. "$ROOT/tools/expect.bash"
 if [ -n "${VALGRIND-}" ]; then LAB_DEADLINE=60; fi
 
 # The answer as the tests compare it, CR aside: the article's own programs send a bare LF. That ours
 # has CRLF is for 1.1 to assert.
 GREETING=$'HTTP/1.1 200 OK\n\nHello, World!\n'
-
-# Where to look when there are fewer zombies than children that should have ended.
-WHO_REAPS="does the child end (_exit)? who waits, or ignores SIGCHLD? strace -f -e trace=wait4,rt_sigaction,exit_group"
 
 setup() {
     set +T # bats is to follow the lines of a test, not those of the helpers: that is slow
@@ -152,61 +151,6 @@ interrupt() {
     report "the process that Ctrl-C was to end" gone "process $2 is there still, after ten of them" "its trap: tools/signals.bash"
 }
 
-# expect WHAT EXPECTED SEEN LOOK: fails unless SEEN equals EXPECTED; LOOK says what to look at next.
-expect() {
-    if [ "$2" = "$3" ]; then return 0; fi
-    report "$1" "$2" "$3" "$4"
-}
-
-# expect_match WHAT PATTERN SEEN LOOK: the same for an extended regular expression.
-expect_match() {
-    if [[ $3 =~ $2 ]]; then return 0; fi
-    report "$1" "something that matches: $2" "$3" "$4"
-}
-
-# expect_soon WHAT LOOK COMMAND...: fails unless COMMAND succeeds before the deadline.
-expect_soon() {
-    local what=$1 look=$2
-    shift 2
-    if wait_until "$@"; then return 0; fi
-    report "$what" "within $LAB_DEADLINE s: $*" "$(seen_instead "$@")" "$look"
-}
-
-# seen_instead COMMAND...: prints what there is instead of what that command has waited for. A file's
-# own command may have a seen_COMMAND beside it.
-seen_instead() {
-    local child
-    case $1 in
-    is_in) shift 2 && for child; do whereabouts "$child"; done ;;
-    all_in)
-        echo "children: $(count_children "$3")$(for child in $(children_of "$3"); do whereabouts "$child"; done |
-            sort | uniq -c | sed -E 's/^ +/, /' | tr -d '\n')"
-        ;;
-    has_children | has_zombies) echo "children: $(count_children "$2"), zombies among them: $(count_zombies "$2")" ;;
-    has_descriptors) if is_gone "$2"; then whereabouts "$2"; else descriptors_of "$2"; fi ;;
-    in_state | is_gone) whereabouts "$2" ;;
-    is_tcp) tcp_state "$2" "$3" ;;
-    grep) echo "no such line" ;;
-    *) if declare -F "seen_$1" >/dev/null; then "seen_$1" "${@:2}"; else echo "still not so"; fi ;;
-    esac
-}
-
-# whereabouts PID: prints what that process is at.
-whereabouts() {
-    local call
-    case $(state_of "$1") in
-    [-X]) echo "ended" ;;
-    Z) if [ "$1" = "${SERVER_PID-}" ]; then echo "ended"; else echo "a zombie"; fi ;;
-    T) echo "stopped" ;;
-    *)
-        for call in accept recv sleep wait; do
-            if is_in "$call" "$1"; then echo "in $call" && return; fi
-        done
-        echo "alive, but not in accept, recv, sleep or wait"
-        ;;
-    esac
-}
-
 # expect_queue LENGTH: fails unless so many clients, or as many as this kernel allows, may wait to be
 # accepted.
 expect_queue() {
@@ -229,23 +173,4 @@ report() {
         tail -n 5 "$SERVER_ERR" "$SERVER_OUT" ${BACKGROUND_OUT:+"$BACKGROUND_OUT"} | sed 's/^/  /'
     fi
     return 1
-}
-
-# lose_signals N: lets N children end while the server is stopped, so that their N signals are one,
-# then lets it go on. Returns when it is back in accept: all that it will do about them is done.
-lose_signals() {
-    local i clients=()
-    for ((i = 0; i < $1; i++)); do connect "clients[i]"; done
-    expect_soon "each of $1 silent clients has a child, which waits for the request" \
-        "fork in serve_forever, recv in the child" all_in recv "$SERVER_PID" "$1"
-    expect_soon "the server waits in accept" "serve_forever" is_in accept "$SERVER_PID"
-    kill -STOP "$SERVER_PID"
-    expect_soon "the server is stopped" "ps -o pid,stat" in_state "$SERVER_PID" T
-    for ((i = 0; i < $1; i++)); do ask "${clients[i]}"; done
-    expect_soon "all $1 children are dead, and nobody has waited for them: the server is stopped" \
-        "$WHO_REAPS" has_zombies "$SERVER_PID" "$1"
-    kill -CONT "$SERVER_PID"
-    expect_soon "the server goes on, and is back in accept" \
-        "does grim_reaper return? is accept called again after EINTR? its last words are below" \
-        is_in accept "$SERVER_PID"
 }

@@ -25,6 +25,7 @@ lab_obstacle() {
 
 # Makes the directory for this experiment's files.
 lab_open() {
+    set +m # with job control a job leads its process group: setsid would fork, and SERVER_PID be another's
     # a signal that ends everybody must not end mktemp between its work and its word about it
     LAB_DIR=$(trap '' HUP INT TERM && exec mktemp -d "${TMPDIR:-/tmp}/lab.XXXXXX") || return 1
     LAB_SERVERS=()
@@ -245,7 +246,7 @@ has_zombies() {
     ((${#ZOMBIES[@]} == $2))
 }
 
-# is_in CALL PID...: do all of these sleep in that call: accept, recv, sleep or wait?
+# is_in CALL PID...: do all of these sleep in that call: accept, recv, sleep, wait or poll (or its like, select, epoll)?
 # The kernel tells by the name of the function it sleeps in, or, where that is hidden, by the number of the system
 # call. That number alone would be told of a process, too, which is stopped in that call, or held there by its tracer.
 is_in() {
@@ -256,6 +257,8 @@ is_in() {
         { read -r where <"/proc/$pid/wchan"; } 2>/dev/null || true
         case $call:$where in
         accept:inet_csk_accept* | recv:wait_woken | recv:sk_wait_data | sleep:*nanosleep* | wait:do_wait*)
+            continue ;;
+        poll:poll_schedule_timeout* | poll:do_poll* | poll:do_sys_poll* | poll:do_select* | poll:*ep_poll* | poll:do_epoll_wait*)
             continue ;;
         *:0 | *:) ;; # hidden, as some containers do, or it runs
         *) return 1 ;;
@@ -268,6 +271,9 @@ is_in() {
         recv:x86_64:45 | recv:x86_64:0 | recv:aarch64:207 | recv:aarch64:63) ;;
         sleep:x86_64:35 | sleep:x86_64:230 | sleep:aarch64:101 | sleep:aarch64:115) ;;
         wait:x86_64:61 | wait:aarch64:260) ;;
+        poll:x86_64:7 | poll:x86_64:23 | poll:x86_64:27[01] | poll:aarch64:7[23]) ;;
+        poll:x86_64:232 | poll:x86_64:281 | poll:x86_64:441 | poll:aarch64:22 | poll:aarch64:441) ;;
+        poll:x86_64:219 | poll:aarch64:128) ;; # poll, restarted after the process was stopped
         *) return 1 ;;
         esac
     done
@@ -277,6 +283,27 @@ is_in() {
 all_in() {
     read_children "$2"
     ((${#CHILDREN[@]} == $3)) && is_in "$1" "${CHILDREN[@]}"
+}
+
+# read_turns PID: sets TURNS to how often that process has run and gone to sleep again, or has been interrupted.
+read_turns() {
+    local key value
+    TURNS=
+    while read -r key value; do
+        if [[ $key == *voluntary_ctxt_switches: ]]; then TURNS+="$value "; fi
+    done <"/proc/$1/status" 2>/dev/null
+}
+
+# is_at_rest PID: does it sleep, and has nothing woken it for 300 ms?
+is_at_rest() {
+    local before
+    read_state "$1"
+    [ "$STATE" = S ] || return 1
+    read_turns "$1"
+    before=$TURNS
+    nap 300
+    read_turns "$1"
+    [ "$TURNS" = "$before" ] && in_state "$1" S
 }
 
 # Prints the resident memory of process $1 in KiB.
