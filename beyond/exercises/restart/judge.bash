@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+#
+# Exercise 8, restart: what is judged, in the words of tools/classroom/judge.
+
+LOOK_AT_FORK="does each client get a child of its own at once? ps -o pid,ppid,stat,args --ppid PID, for the PID of the server"
+LOOK_AT_END="the server is to live on when a child ends. What did it print last? strace -e trace=accept,rt_sigaction ./mine, ask it with curl, and read what becomes of accept when SIGCHLD comes"
+
+answered() {
+    serve
+    connect client
+    ask "$client"
+    expect_greeting "$client" "a client"
+    expect_end "$client" "a client" "who still holds the connection? ls -l /proc/PID/fd, for the PID of the server and of its children"
+}
+
+lives() {
+    local before turn
+    serve
+    expect_accept "before its first client"
+    before=$(descriptors_of "$SERVER_PID")
+    for turn in first second third; do
+        connect client
+        expect_soon "the $turn client has a child, which waits for its request" "$LOOK_AT_FORK" all_in recv "$SERVER_PID" 1
+        expect_accept "while the child of the $turn client waits for a request"
+        ask "$client"
+        expect_greeting "$client" "the $turn client"
+        expect_no_child "after the $turn client has been served" "$LOOK_AT_END"
+        expect_accept "after its $turn client" "$LOOK_AT_END"
+    done
+    expect "what the server does with the signal SIGCHLD" handled "$(disposition_of CHLD)" \
+        "here a handler is to wait for the child, as in what you were given: strace -e trace=rt_sigaction ./mine"
+    expect_descriptors "after three clients" "$before"
+}
+
+several() {
+    local i clients=()
+    serve
+    for ((i = 0; i < 5; i++)); do
+        connect "clients[i]"
+        expect_soon "each of $((i + 1)) silent clients has a child, which waits for the request" "$LOOK_AT_FORK" \
+            all_in recv "$SERVER_PID" "$((i + 1))"
+    done
+    for ((i = 0; i < 5; i++)); do
+        expect_accept "when $i of five clients have been served, and their children have ended" "$LOOK_AT_END"
+        ask "${clients[i]}"
+        expect_greeting "${clients[i]}" "one of five clients"
+        expect_soon "children that are left, when $((i + 1)) of five clients have been served" "$LOOK_AT_END" \
+            has_children "$SERVER_PID" "$((4 - i))"
+    done
+    expect_accept "when five clients have been served" "$LOOK_AT_END"
+}
+
+# serve_traced CALLS: serve, with strace's words about those calls in the file TRACE; returns 1 where it may not trace.
+serve_traced() {
+    local QUIET=0 LAB_DEADLINE=30 # the server is held until strace has begun, and that may take its time
+    TRACE=$LAB_DIR/trace TRACED=$1
+    if [ -z "${CONFINE-}" ] && ! strace -q -o "$TRACE" true 2>/dev/null; then return 1; fi
+    # shellcheck disable=SC2317 # serve calls it, instead of the judge's own
+    start_judged() { start_traced "$TRACE" "-e trace=$TRACED" "$@"; }
+    serve
+    [ -s "$TRACE" ]
+}
+
+# traced: prints what strace has said about the server itself.
+traced() {
+    sed -n "s/^$SERVER_PID  *//p" "$TRACE"
+}
+
+# Where strace may not trace, only that the server lives can be told, and whether its handler is there.
+restarted() {
+    local how="nothing: the kernel calls accept again by itself"
+    lives
+    serve_traced accept,accept4,rt_sigreturn || return 0
+    connect client
+    expect_soon "the server takes in a client, and calls accept for the next one" "strace -e trace=accept ./mine" calls_accept 2
+    expect_soon "the client has a child, which waits for its request" "$LOOK_AT_FORK" all_in recv "$SERVER_PID" 1
+    ask "$client"
+    expect_greeting "$client" "a client"
+    expect_no_child "after its client has been served" "$LOOK_AT_END"
+    expect_soon "what strace shows when a child ends while the server waits in accept" \
+        "is SIGCHLD blocked, or does the server wait elsewhere? strace -e trace=accept,rt_sigaction,rt_sigprocmask ./mine" interrupted
+    # The end of the handler tells: EINTR is for the program; else it is the number of the call that the kernel calls again.
+    if [[ $(traced) =~ rt_sigreturn[^$'\n']*EINTR ]]; then how="-1, with errno EINTR; it is the program that calls accept again"; fi
+    expect "what the program gets from accept when a child ends meanwhile" "nothing: the kernel calls accept again by itself" "$how" \
+        "how the handler is installed decides that: strace -e trace=rt_sigaction ./mine shows its sa_flags; man 7 signal, \"Interruption of system calls\""
+}
+calls_accept() {
+    (($(traced | grep -cE '^accept4?\(') >= $1))
+}
+interrupted() {
+    [[ $(traced) =~ accept[^$'\n']*ERESTARTSYS.*rt_sigreturn[^$'\n']*= ]]
+}
+wanted_interrupted() {
+    echo "accept, interrupted by SIGCHLD"
+}
+seen_interrupted() {
+    if [[ $(traced) == *SIGCHLD* ]]; then echo "SIGCHLD, but not within accept"; else echo "no SIGCHLD"; fi
+}
+
+behaviour 1 answered "A client gets the whole answer and the end of its connection"
+behaviour 3 lives "When a child ends while the server waits in accept, the handler reaps it, and the server lives on"
+behaviour 2 several "Five clients at the same time: the server lives on after each of them, and its child is reaped"
+behaviour 4 restarted "The program never sees EINTR: the kernel itself calls accept again (where strace may trace, to see it)"
