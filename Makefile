@@ -105,7 +105,7 @@ lint: ## Look for faults with gcc, clang, clang-tidy, cppcheck, shellcheck and c
 	@tools/lint
 
 format: ## Format the C sources as lint wants them.
-	clang-format -i step*/*.c client/*.c tests/*.c tests/unit/*.c tests/fuzz/*.[ch] tools/*/*.[ch] beyond/*.[ch] beyond/*/*.[ch]
+	clang-format -i step*/*.c client/*.c tests/*.c tests/unit/*.c tests/fuzz/*.[ch] tools/*/*.[ch] beyond/*.[ch] beyond/*/*.[ch] beyond/exercises/*/*.c tests/classroom/*/*.c
 
 transcripts: ## Put what the tour shows into the READMEs.
 	@tools/transcripts
@@ -296,3 +296,28 @@ deps-beyond: ## Install the libraries of beyond/serve, and what test-beyond asks
 $(BEYOND_CLIENT): beyond/client/talk.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(COMPILE) -o $@ $< $(LDFLAGS)
+
+# --- the classroom: exercises, hand-outs, grading (beyond/exercises, tools/classroom).
+export EX LEVEL FORMAT DIR OUT WATCH UNSAFE AGAIN
+
+.PHONY: handout hint grade grade-all progress test-classroom deps-classroom
+handout: ## Pack what students get into build/handout.tar.gz, without solutions; UPTO=6: for a class that is at exercise 6.
+	@tools/classroom/handout $(UPTO)
+
+hint: ## Give a hint for an exercise: EX=reap LEVEL=1, 2 or 3, each of which gives away more.
+	@tools/classroom/hint
+
+grade: client/client ## Judge a solution of an exercise, in a sandbox: EX=reap SERVER=./mine; FORMAT=tap, junit, gradescope, csv, page.
+	@tools/classroom/grade
+
+grade-all: client/client ## Judge a class, DIR=submissions, in parallel; what it finds is put into OUT=build/grades.
+	@tools/classroom/grade-all
+
+progress: client/client ## Say which exercises your programs in exercises/ pass, and what is next; WATCH=1 judges again on each save.
+	@tools/classroom/progress
+
+test-classroom: $(BUILT) ## Test the classroom: exercises, sandbox, grading, hand-out.
+	@tools/test classroom
+
+deps-classroom: ## Install what the sandbox and progress need, likewise.
+	@tools/deps classroom

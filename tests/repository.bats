@@ -174,7 +174,7 @@ tested() {
 @test "the top level holds the stages, the client, the tests, and what serves them; nothing else" {
     [ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$ROOT" ] || skip_unasked "this is no clone, and only git knows which files belong here"
     expect "names at the top level, but for dot files" \
-        'LICENSE Makefile README.md beyond client docs step1_iterative step2_sleep step3_fork step4_leak step5_zombie step6_sigchld step7_waitpid tests tools' \
+        'LICENSE Makefile README.md README.zh-CN.md beyond client docs step1_iterative step2_sleep step3_fork step4_leak step5_zombie step6_sigchld step7_waitpid tests tools' \
         "$(git ls-files | cut -d / -f 1 | grep -v '^\.' | LC_ALL=C sort -u | xargs)" "git ls-files"
 }
 

@@ -117,7 +117,7 @@ clients_run() {
 @test "tools/deps: what is wrong with its argument it says, status 2" {
     run tools/deps nonsense
     expect "the status" 2 "$status" tools/deps
-    expect_match "what it says" 'usage: tools/deps test\|lint\|fuzz\|beyond\|browser\|check' "$output" tools/deps
+    expect_match "what it says" 'usage: tools/deps test\|lint\|fuzz\|beyond\|classroom\|browser\|check' "$output" tools/deps
 }
 
 @test "tools/deps: what is missing for the tests it says in one line, status 2" {

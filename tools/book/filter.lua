@@ -549,6 +549,14 @@ local function set_turn(meta, list, here, url, title)
   end
 end
 
+-- Takes out the way to a translation at the head of a README: the book is in one language.
+local function drop_translation(blocks)
+  for i, block in ipairs(blocks) do
+    local link = block.t == "Para" and #block.content == 1 and block.content[1].t == "Link" and block.content[1].target
+    if link and link:match("^README%.[%a-]+%.md$") then return table.remove(blocks, i) end
+  end
+end
+
 -- The first paragraph, in so many characters: what search engines and bookmarks show.
 local function describe(blocks)
   for _, block in ipairs(blocks) do
@@ -638,6 +646,7 @@ function Pandoc(document)
     set_turn(meta, pictures, name, function(other) return "pictures/" .. other .. ".html" end,
       function(other) return pictures[other] end)
   else
+    drop_translation(blocks)
     title, description = titles[name], describe(blocks) or titles[name]
     set_turn(meta, order, name, function(other) return pages[other] end, function(other) return titles[other] end)
     if name == "tests/CLAIMS.md" then claims(blocks) end
