@@ -320,6 +320,20 @@ the server did not say \"Serving HTTP on port N ...\" in its first line: /submis
     expect_gone
 }
 
+@test "sandbox: its guard does not take what others on this machine use for its own, before there are mounts" {
+    needs_sandbox
+    strace -o /dev/null true 2>/dev/null || skip_for tracing
+    background python3 -u -c 'import signal; held = b"x" * (600 << 20); print("held"); signal.pause()'
+    expect_soon "another program has 600 MiB" "$BACKGROUND_OUT" grep -q held "$BACKGROUND_OUT"
+    mkdir "$LAB_DIR/tree" # with a sandbox that takes its time until it has a /proc of its own
+    cp -r tools "$LAB_DIR/tree"
+    SANDBOX=$LAB_DIR/tree/tools/classroom/sandbox
+    sed -i 's/ bwrap --args 4/ strace -f -qq -o \/dev\/null -e trace=pivot_root -e inject=pivot_root:delay_enter=300000&/' "$SANDBOX"
+    expect "whether that edit changes it" yes "$(cmp -s "$SANDBOX" "$ROOT/tools/classroom/sandbox" || echo yes)" "start in tools/classroom/sandbox"
+    judged -- sh -c 'exit 7'
+    expect "the exit status, that of the command" 7 "$status" "SEEN in tools/classroom/sandbox: whose /proc is it? $stderr"
+}
+
 @test "attack: memory that counts as no process's cannot be had" {
     needs_sandbox
     attack -- hide_memory
