@@ -5,12 +5,6 @@
 LOOK_AT_ERROR="what did the server print last, and which call was it in when the signal came? strace -e trace=accept,wait4,exit_group ./mine; man 2 accept, ERRORS"
 LOOK_AT_CHILD="if it stands in wait: for whom does the handler wait, when one child has ended and another one lives? If it has ended: what did it print last? strace -p PID"
 
-answered() {
-    serve
-    connect client
-    expect_answer "$client" "a client"
-}
-
 goes_on() {
     serve
     connect client

@@ -3,12 +3,6 @@
 # Exercise 4, handler: what is judged, in the words of tools/classroom/judge. (Whether the server outlives the
 # signal is not asked here: that is the next exercise.)
 
-answered() {
-    serve
-    connect client
-    expect_answer "$client" "a client"
-}
-
 installed() {
     serve
     expect_accept "before its first client"

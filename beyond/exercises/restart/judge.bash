@@ -2,7 +2,6 @@
 #
 # Exercise 8, restart: what is judged, in the words of tools/classroom/judge.
 
-LOOK_AT_FORK="does each client get a child of its own at once? ps -o pid,ppid,stat,args --ppid PID, for the PID of the server"
 LOOK_AT_END="the server is to live on when a child ends. What did it print last? strace -e trace=accept,rt_sigaction ./mine, ask it with curl, and read what becomes of accept when SIGCHLD comes"
 
 answered() {

@@ -3,16 +3,10 @@
 # Exercise 10, selfpipe: what is judged, in the words of tools/classroom/judge.
 
 WAITS_IN=poll
-LOOK_AT_FORK="does each client get a child of its own at once? ps -o pid,ppid,stat,args --ppid PID, for the PID of the server"
 LOOK_AT_ACCEPT="here the server is to wait for two things at once, clients and its pipe, in poll or select. strace -p PID says where it waits, and for what"
 LOOK_AT_DEAD="the children should have ended, and still be there, dead, as the server is stopped and cannot ask about them. Does each end by _exit, and does nobody but the server wait for it? strace -f -e trace=wait4,rt_sigaction,exit_group ./mine"
 LOOK_AT_RETURN="where is it now? strace -p PID. poll returns early when a signal comes (with which errno?), and a read from an empty pipe may wait for ever"
 LOOK_AT_LEFT="ps -o pid,ppid,stat,args --ppid PID, for the PID of the server: who of them is <defunct>, that is, has ended and has not been asked about? And strace -p PID: what does the server do when the next child ends?"
-
-# expect_poll WHEN: the server waits in poll, or its like.
-expect_poll() {
-    expect_soon "where the server is $1" "${2:-$LOOK_AT_RETURN}" is_in poll "$SERVER_PID"
-}
 
 # read_pipe: sets PIPE_READ and PIPE_WRITE to the descriptors of a pipe that the server has both ends of.
 read_pipe() {
@@ -38,12 +32,6 @@ flags_of() {
     while read -r key value; do
         if [ "$key" = flags: ]; then echo "$((8#$value))"; fi
     done <"/proc/$SERVER_PID/fdinfo/$1"
-}
-
-answered() {
-    serve
-    connect client
-    expect_answer "$client" "a client"
 }
 
 one_by_one() {
@@ -88,12 +76,6 @@ rests() {
     done
     expect_soon "the server after three clients, when it has nothing to do" \
         "strace -p PID: why does poll return again and again? What makes a pipe readable, and what ends that?" is_at_rest "$SERVER_PID"
-}
-wanted_is_at_rest() {
-    echo "it sleeps, and nothing wakes it"
-}
-seen_is_at_rest() {
-    echo "it runs again and again"
 }
 
 at_once() {

@@ -4,7 +4,6 @@
 
 WAITS_IN=poll
 QUIET=6000 # milliseconds without any activity are no reason to give up: a deadline of the server may be running
-LOOK_AT_FORK="does each client get a child of its own at once? ps -o pid,ppid,stat,args --ppid PID, for the PID of the server"
 LOOK_AT_STATUS="./mine; kill -TERM its PID in another terminal; echo \$? then. 143 is 128 + 15: the signal itself has ended it. man 7 signal"
 
 answered() {

@@ -3,22 +3,10 @@
 # Exercise 11, signalfd: what is judged, in the words of tools/classroom/judge.
 
 WAITS_IN=poll
-LOOK_AT_FORK="does each client get a child of its own at once? ps -o pid,ppid,stat,args --ppid PID, for the PID of the server"
 LOOK_AT_ACCEPT="here the server is to wait for two things at once, clients and its signal, in poll, select or epoll. strace -p PID says where it waits, and for what"
 LOOK_AT_DEAD="the children should have ended, and still be there, dead, as the server is stopped and cannot ask about them. Does each end by _exit, and does nobody but the server wait for it? strace -f -e trace=wait4,rt_sigaction,exit_group ./mine"
 LOOK_AT_RETURN="where is it now? strace -p PID. A read from a signalfd that has no signal may wait for ever; what does poll say before it?"
 LOOK_AT_LEFT="ps -o pid,ppid,stat,args --ppid PID, for the PID of the server: who of them is <defunct>, that is, has ended and has not been asked about? And strace -p PID: what does the server do when the next child ends?"
-
-# expect_poll WHEN: the server waits in poll, or its like.
-expect_poll() {
-    expect_soon "where the server is $1" "${2:-$LOOK_AT_RETURN}" is_in poll "$SERVER_PID"
-}
-
-answered() {
-    serve
-    connect client
-    expect_answer "$client" "a client"
-}
 
 one_by_one() {
     local before turn
@@ -70,12 +58,6 @@ rests() {
     done
     expect_soon "the server after three clients, when it has nothing to do" \
         "strace -p PID: why does poll return again and again? What makes a signalfd readable, and what ends that?" is_at_rest "$SERVER_PID"
-}
-wanted_is_at_rest() {
-    echo "it sleeps, and nothing wakes it"
-}
-seen_is_at_rest() {
-    echo "it runs again and again"
 }
 
 at_once() {

@@ -2,15 +2,8 @@
 #
 # Exercise 7, stopped: what is judged, in the words of tools/classroom/judge.
 
-LOOK_AT_FORK="does each client get a child of its own at once? ps -o pid,ppid,stat,args --ppid PID, for the PID of the server"
 LOOK_AT_WAIT="strace -p PID says in which call the server stands, and for whom. The signal has come, but no child has ended: what is there to wait for? For which events does it come at all: man 2 sigaction, sa_flags"
 LOOK_AT_CONTINUED="the signal can come for a child that goes on, too; that one has not ended either. strace -p PID, then kill -CONT its child"
-
-answered() {
-    serve
-    connect client
-    expect_answer "$client" "a client"
-}
 
 one_by_one() {
     local before turn

@@ -5,7 +5,6 @@
 # starting a process, which on a busy machine may take a second.
 
 QUIET=4000 # milliseconds without any activity are no reason to give up: a timer may be running
-LOOK_AT_FORK="does each client get a child of its own at once? ps -o pid,ppid,stat,args --ppid PID, for the PID of the server"
 LOOK_AT_TIME="nc localhost PORT, and type nothing: when does it return? strace -f -p PID says what the child waits in, and for how long"
 
 # connect_and_ask VARIABLE: connects, and has sent its request before its time begins: the server is stopped meanwhile.
