@@ -105,7 +105,7 @@ lint: ## Look for faults with gcc, clang, clang-tidy, cppcheck, shellcheck and c
 	@tools/lint
 
 format: ## Format the C sources as lint wants them.
-	clang-format -i step*/*.c client/*.c tests/*.c tests/unit/*.c tests/fuzz/*.[ch] tools/*/*.[ch] beyond/*.[ch] beyond/*/*.[ch] beyond/exercises/*/*.c tests/classroom/*/*.c
+	clang-format -i step*/*.c client/*.c tests/*.c tests/unit/*.c tests/fuzz/*.[ch] tools/*/*.[ch] beyond/*.[ch] beyond/*/*.[ch] tests/classroom/*/*.c
 
 transcripts: ## Put what the tour shows into the READMEs.
 	@tools/transcripts
@@ -300,12 +300,15 @@ $(BEYOND_CLIENT): beyond/client/talk.c $(FLAGS)
 # --- the classroom: exercises, hand-outs, grading (beyond/exercises, tools/classroom).
 export EX LEVEL FORMAT DIR OUT WATCH UNSAFE AGAIN
 
-.PHONY: handout hint grade grade-all progress test-classroom deps-classroom
+.PHONY: handout hint solution grade grade-all progress test-classroom deps-classroom
 handout: ## Pack what students get into build/handout.tar.gz, without solutions; UPTO=6: for a class that is at exercise 6.
 	@tools/classroom/handout $(UPTO)
 
 hint: ## Give a hint for an exercise: EX=reap LEVEL=1, 2 or 3, each of which gives away more.
 	@tools/classroom/hint
+
+solution: ## Make the model solution of an exercise, and show how it differs from what is given: EX=reap. It is in no hand-out.
+	@tools/classroom/solution --show $(EX)
 
 grade: client/client ## Judge a solution of an exercise, in a sandbox: EX=reap SERVER=./mine; FORMAT=tap, junit, gradescope, csv, page.
 	@tools/classroom/grade

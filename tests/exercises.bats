@@ -76,11 +76,12 @@ asked() {
     done
 }
 
-# read_exercise NAME: sets number, title, base, solution, step.
+# read_exercise NAME: sets number, title, base, solution (the program, made by tools/classroom/solution), step.
 read_exercise() {
     number='' title='' base='' solution='' step=''
     # shellcheck source=/dev/null
     . "beyond/exercises/$1/exercise"
+    solution=$BATS_FILE_TMPDIR/solutions/$1.c
 }
 
 # judge_built WHERE NAME SOURCE: builds it and has it judged; leaves WHERE.tsv, WHERE.err and WHERE.status, and, if it
@@ -99,7 +100,8 @@ setup_file() {
     local name job line exercise points seen edit most
     most=$(($(nproc) * 3))
     cd "$ROOT" || return
-    mkdir -p "$BATS_FILE_TMPDIR"/{begin,solution,mistake}
+    mkdir -p "$BATS_FILE_TMPDIR"/{begin,solutions,solution,mistake}
+    tools/classroom/solution --all "$BATS_FILE_TMPDIR/solutions" || return
     chmod 755 "$BATS_FILE_TMPDIR"
     {
         for name in $(asked); do
@@ -227,6 +229,29 @@ bare() {
     run tools/classroom/begin nonsense
     expect "its exit status" 2 "$status" "$output"
     expect_match "its words" "no exercise named 'nonsense'.*reap" "$output" "fail in tools/classroom/begin"
+}
+
+@test "tools/classroom/solution: shows a solution; an unknown name and an edit that does not fit are refused" {
+    mkdir -p "$LAB_DIR/copy/tools" "$LAB_DIR/copy/beyond"
+    cp -R tools/classroom tools/edit "$LAB_DIR/copy/tools" && cp -R beyond/exercises "$LAB_DIR/copy/beyond" && cp -R step* "$LAB_DIR/copy"
+    cd "$LAB_DIR/copy"
+    tools/classroom/solution restart >"$LAB_DIR/printed"
+    run tools/classroom/solution --show 8
+    expect "the exit status of --show 8" 0 "$status" "$output"
+    expect_match "what it shows" "^build/solutions/restart.c: a solution .*given, step6_sigchld/eintr.c:.*[+] +action.sa_flags = SA_RESTART;" \
+        "$output" "tools/classroom/solution"
+    expect "whether it made what is printed without --show" yes "$(cmp -s "$LAB_DIR/printed" build/solutions/restart.c && echo yes)" make_solution
+    run tools/classroom/solution nonsense
+    expect "the exit status for an unknown name" 2 "$status" "$output"
+    expect_match "its words" "^solution: there is no exercise 'nonsense': one of sleep .* shutdown$" "$output" choose
+    run tools/classroom/solution --show
+    expect "the exit status for no name" 2 "$status" "$output"
+    expect_match "its words" "^solution: of which exercise\? EX=reap" "$output" choose
+    sed -i 's/accept(listener/accept( listener/; s/sa_handler = grim/sa_handler =  grim/' step6_sigchld/eintr.c
+    run tools/classroom/solution --show restart
+    expect "the exit status when the stage has changed where the edit is" 1 "$status" "$output"
+    expect "its words" "solution: beyond/exercises/restart/solution.patch does not fit step6_sigchld/eintr.c any more: make that edit anew" \
+        "$output" make_solution
 }
 
 @test "a starting program builds without a warning, and gets 2 points at the most, each lost one explained" {

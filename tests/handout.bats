@@ -15,6 +15,11 @@ setup() {
     cd "$ROOT" || return
     lab_open
     read_exercises
+    mkdir "$LAB_DIR/solutions"
+    tools/classroom/solution --all "$LAB_DIR/solutions"
+    for name in "${NAMES[@]}"; do
+        if [[ ${SOLUTION[$name]} == *.patch ]]; then SOLUTION[$name]=$LAB_DIR/solutions/$name.c; fi
+    done
 }
 
 # copy_repository: makes REPOSITORY, a copy of what the repository holds, without what was built and without git.

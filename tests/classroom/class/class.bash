@@ -8,14 +8,12 @@
 
 # solved STUDENT EXERCISE [SED-SCRIPT...]: that student has handed in the solution, with these edits.
 solved() {
-    local solution='' edit file=$CLASS/$1/$2.c
-    # shellcheck source=/dev/null
-    solution=$(. "beyond/exercises/$2/exercise" && echo "$solution")
-    mkdir -p "$CLASS/$1" && cp "$solution" "$file" && chmod +w "$file" || return
+    local edit file=$CLASS/$1/$2.c
+    mkdir -p "$CLASS/$1" && tools/classroom/solution "$2" >"$file" || return
     for edit in "${@:3}"; do
         sed -E "$edit" "$file" >"$CLASS/edited"
         if cmp -s "$file" "$CLASS/edited"; then
-            echo "$1: this edit of $solution changes nothing: $edit"
+            echo "$1: this edit of the solution of $2 changes nothing: $edit"
             FAILED=yes
         fi
         mv "$CLASS/edited" "$file"
