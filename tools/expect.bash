@@ -64,19 +64,31 @@ whereabouts() {
     esac
 }
 
+# freeze: stops the server, by SIGSTOP; returns when it is stopped.
+freeze() {
+    kill -STOP "$SERVER_PID"
+    expect_soon "the server is stopped" "ps -o pid,stat" in_state "$SERVER_PID" T
+}
+
+# silent_crowd N [LOOK]: sets CROWD to N silent clients; returns when each of them has a child, in recv.
+silent_crowd() {
+    local i
+    CROWD=()
+    for ((i = 0; i < $1; i++)); do connect "CROWD[i]"; done
+    expect_soon "each of $1 silent clients has a child, which waits for the request" \
+        "${2:-${LOOK_AT_FORK:-"fork in serve_forever, recv in the child"}}" all_in recv "$SERVER_PID" "$1"
+}
+
 # lose_signals N: lets N children end while the server is stopped, so that their N signals are one,
 # then lets it go on. Returns when it is back in accept (or in the call that WAITS_IN names): all that it will do about
 # them is done.
 # Where to look if it does not come so far: LOOK_AT_FORK, LOOK_AT_ACCEPT, LOOK_AT_DEAD, LOOK_AT_RETURN.
 lose_signals() {
-    local i clients=()
-    for ((i = 0; i < $1; i++)); do connect "clients[i]"; done
-    expect_soon "each of $1 silent clients has a child, which waits for the request" \
-        "${LOOK_AT_FORK:-"fork in serve_forever, recv in the child"}" all_in recv "$SERVER_PID" "$1"
+    local client
+    silent_crowd "$1"
     expect_soon "the server waits in ${WAITS_IN:-accept}" "${LOOK_AT_ACCEPT:-serve_forever}" is_in "${WAITS_IN:-accept}" "$SERVER_PID"
-    kill -STOP "$SERVER_PID"
-    expect_soon "the server is stopped" "ps -o pid,stat" in_state "$SERVER_PID" T
-    for ((i = 0; i < $1; i++)); do ask "${clients[i]}"; done
+    freeze
+    for client in "${CROWD[@]}"; do ask "$client"; done
     expect_soon "all $1 children are dead, and nobody has waited for them: the server is stopped" \
         "${LOOK_AT_DEAD:-$WHO_REAPS}" has_zombies "$SERVER_PID" "$1"
     kill -CONT "$SERVER_PID"

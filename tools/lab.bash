@@ -29,6 +29,7 @@ lab_open() {
     # a signal that ends everybody must not end mktemp between its work and its word about it
     LAB_DIR=$(trap '' HUP INT TERM && exec mktemp -d "${TMPDIR:-/tmp}/lab.XXXXXX") || return 1
     LAB_SERVERS=()
+    LAB_BEHIND=() # for a server that is not our own child: the child of ours that ends when it does, with its status
     LAB_CONNECTIONS=()
     exec {LAB_NAP}<> <(:) # never readable: a read with a time-out is a sleep without a process
 }
@@ -134,8 +135,8 @@ stop_server() {
     local status=0
     kill "-${1:-TERM}" "$SERVER_PID" 2>/dev/null || true
     wait_until is_gone "$SERVER_PID" || return 1
-    wait "$SERVER_PID" 2>/dev/null || status=$?
-    kill -KILL -- "-$SERVER_PID" 2>/dev/null || true
+    wait "${LAB_BEHIND[SERVER_PID]-$SERVER_PID}" 2>/dev/null || status=$?
+    kill -KILL -- "-${LAB_BEHIND[SERVER_PID]-$SERVER_PID}" 2>/dev/null || true
     return "$status"
 }
 
@@ -149,7 +150,7 @@ server_status() {
     fi
     wait_until is_gone "$SERVER_PID" || return 0
     SERVER_STATUS=0
-    wait "$SERVER_PID" 2>/dev/null || SERVER_STATUS=$?
+    wait "${LAB_BEHIND[SERVER_PID]-$SERVER_PID}" 2>/dev/null || SERVER_STATUS=$?
 }
 
 # --- processes -----------------------------------------------------------------------------------

@@ -15,7 +15,6 @@
 # its own. Its first prefixes may be programs of the system (prlimit --nofile=64, nice, env NAME=VALUE). What is set
 # in the judge's environment does not reach it.
 
-declare -A CONFINED_BY=() # for each server its prefix: our child, whose process group holds all but those who left it
 declare -A CONFINED_IN=() # for each server process 1 of its namespace: who ends it ends all, wherever they hide
 
 # start_confined COMMAND...: see above. Returns 1, with the reason on standard error, if the server does not begin.
@@ -33,9 +32,8 @@ start_confined() {
     CONFINE_INFO=$CONFINED_INFO start_server "${words[@]}" "$@" 2>"$CONFINED_INFO.err" || status=$?
     sed "s@ ${CONFINE//@/\\@} @ @" "$CONFINED_INFO.err" >&2
     prefix=$SERVER_PID
-    CONFINED_BY[$prefix]=$prefix
     if find_confined; then
-        CONFINED_BY[$SERVER_PID]=$prefix
+        LAB_BEHIND[SERVER_PID]=$prefix
         CONFINED_IN[$SERVER_PID]=$CONFINED_INIT
     fi
     if [ -n "$CONFINED_INIT" ]; then CONFINED_IN[$prefix]=$CONFINED_INIT; fi
@@ -103,36 +101,21 @@ number_within() {
     awk '/^NSpid:/ { print $NF }' "/proc/$1/status" 2>/dev/null
 }
 
-# stop_server [SIGNAL]: ends the server (SIGTERM unless told otherwise), and then what it has left behind; returns
-# its exit status.
+# stop_server [SIGNAL]: that of tools/lab.bash; and ends what the server has left behind.
+eval "lab_$(declare -f stop_server)"
 stop_server() {
-    local status=0 prefix=${CONFINED_BY[$SERVER_PID]-$SERVER_PID}
-    kill "-${1:-TERM}" "$SERVER_PID" 2>/dev/null || true
-    wait_until is_gone "$SERVER_PID" || return 1
-    wait "$prefix" 2>/dev/null || status=$?
-    end_server
+    local status=0
+    lab_stop_server "$@" || status=$?
+    if is_gone "$SERVER_PID"; then end_server; fi
     return "$status"
 }
 
 # end_server: ends the server, and all who are in its namespace.
 end_server() {
-    local prefix=${CONFINED_BY[$SERVER_PID]-$SERVER_PID} init=${CONFINED_IN[$SERVER_PID]-}
+    local prefix=${LAB_BEHIND[SERVER_PID]-$SERVER_PID} init=${CONFINED_IN[$SERVER_PID]-}
     {
         kill -KILL ${init:+"$init"} -- "-$prefix" || true
         kill -KILL "$prefix" || true
         wait "$prefix" || true
     } 2>/dev/null
-}
-
-# server_status: waits for the server to end by itself, and sets SERVER_STATUS to its exit status, or to "running".
-server_status() {
-    local prefix=${CONFINED_BY[$SERVER_PID]-$SERVER_PID}
-    SERVER_STATUS=running
-    if [ "$BASHPID" != "$LAB_SHELL" ]; then
-        echo "call server_status directly, not in \$(...): it sets SERVER_STATUS" >&2
-        return 1
-    fi
-    wait_until is_gone "$SERVER_PID" || return 0
-    SERVER_STATUS=0
-    wait "$prefix" 2>/dev/null || SERVER_STATUS=$?
 }

@@ -19,7 +19,7 @@ ends() {
 no_leak() {
     local before turn
     serve
-    expect_accept "before its first client"
+    expect_waiting "before its first client"
     before=$(descriptors_of "$SERVER_PID")
     for turn in first second third fourth fifth; do
         connect client

@@ -21,7 +21,7 @@ goes_on() {
 many() {
     local turn before
     serve
-    expect_accept "before its first client"
+    expect_waiting "before its first client"
     before=$(descriptors_of "$SERVER_PID")
     for ((turn = 1; turn <= 10; turn++)); do
         connect client

@@ -5,11 +5,11 @@
 answered() {
     local before
     serve -s 0
-    expect_accept "before its first client"
+    expect_waiting "before its first client"
     before=$(descriptors_of "$SERVER_PID")
     connect client
     expect_answer "$client" "a client"
-    expect_accept "after its first client"
+    expect_waiting "after its first client"
     expect_descriptors "after its first client" "$before"
 }
 
@@ -19,7 +19,7 @@ three_asleep() {
     local number
     clients=()
     serve -s 30
-    expect_accept "before its first client"
+    expect_waiting "before its first client"
     before=$(descriptors_of "$SERVER_PID")
     for number in 0 1 2; do
         connect "clients[number]"
@@ -30,7 +30,7 @@ three_asleep() {
     expect_soon "the children of the server, when three clients have been answered and -s 30 asks for a long sleep" \
         "one child for each client, which answers and then sleeps: ps -o pid,ppid,stat,wchan:20,args --ppid PID; pstree -p PID shows grandchildren too" \
         all_in sleep "$SERVER_PID" 3
-    expect_accept "while its three children sleep" \
+    expect_waiting "while its three children sleep" \
         "the server itself is only to accept and to fork: does it also serve, sleep, or wait for a child? strace -p PID"
 }
 
@@ -108,7 +108,7 @@ children_end() {
                 "what went wrong after it had served its client? strace -f -e trace=clone,accept,close,exit_group ./mine -s 0"
         fi
     done
-    expect_accept "when three clients have been served"
+    expect_waiting "when three clients have been served"
 }
 
 behaviour 1 answered "A client gets the whole answer and the end of its connection"

@@ -5,7 +5,7 @@
 
 installed() {
     serve
-    expect_accept "before its first client"
+    expect_waiting "before its first client"
     expect_handled "when it waits for its first client"
 }
 

@@ -4,25 +4,12 @@
 
 MOST=8 # children at a time
 
-answered() {
-    local before turn
-    serve
-    expect_accept "before its first client"
-    before=$(descriptors_of "$SERVER_PID")
-    for turn in first second third; do
-        connect client
-        expect_answer "$client" "the $turn client"
-        expect_no_child "after the $turn client has been served"
-    done
-    expect_descriptors "after three clients" "$before"
-}
-
 # fill CLIENTS: so many silent clients in CROWD; returns when MOST have a child, and no more get one.
 fill() {
     local i
     CROWD=()
     serve
-    expect_accept "before its first client"
+    expect_waiting "before its first client"
     BEFORE=$(descriptors_of "$SERVER_PID")
     for ((i = 0; i < $1; i++)); do connect "CROWD[i]"; done
     expect_soon "$1 silent clients have come: how many get a child" \
@@ -50,12 +37,6 @@ eight() {
     expect_soon "the server, when it has $MOST children and cannot serve more" \
         "strace -p PID: what does it do again and again? It is to sleep until a child ends; which calls wait for that?" is_at_rest "$SERVER_PID"
 }
-wanted_is_at_rest() {
-    echo "it sleeps, and nothing wakes it"
-}
-seen_is_at_rest() {
-    echo "it runs again and again; children: $(count_children "$SERVER_PID")"
-}
 
 # Those who must wait are in the queue of the kernel, and not in the server's hands.
 queued() {
@@ -76,7 +57,7 @@ next_one() {
             all_in recv "$SERVER_PID" "$((11 - i < MOST ? 11 - i : MOST))"
     done
     expect_no_child "when all 12 clients have been served"
-    expect_accept "when all 12 clients have been served"
+    expect_waiting "when all 12 clients have been served"
     expect_descriptors "when all 12 clients have been served" "$BEFORE"
 }
 
@@ -84,8 +65,7 @@ next_one() {
 at_once() {
     local i
     fill $((2 * MOST))
-    kill -STOP "$SERVER_PID"
-    expect_soon "the server is stopped" "ps -o pid,stat" in_state "$SERVER_PID" T
+    freeze
     for ((i = 0; i < MOST; i++)); do ask "${CROWD[i]}"; done
     expect_soon "all $MOST children have ended, and nobody has asked about them: the server is stopped" \
         "does each child end by _exit? strace -f -e trace=wait4,exit_group ./mine" has_zombies "$SERVER_PID" "$MOST"
@@ -120,7 +100,7 @@ seen_other_child() {
     echo "children: $(count_children "$SERVER_PID"), zombies among them: $(count_zombies "$SERVER_PID")"
 }
 
-behaviour 1 answered "After each of three clients, one after the other, no child and no descriptor is left"
+behaviour 1 one_by_one "After each of three clients, one after the other, no child and no descriptor is left"
 behaviour 3 eight "Twenty silent clients come: eight get a child, and the server sleeps then"
 behaviour 1 queued "The other twelve wait in the kernel's queue, and not in the server's hands"
 behaviour 2 next_one "As soon as a child ends, the next client gets one, until all have been served"

@@ -2,30 +2,10 @@
 #
 # Exercise 6, reap: what is judged, in the words of tools/classroom/judge.
 
-answered() {
-    serve
-    connect client
-    expect_answer "$client" "a client"
-    expect_accept "after its first client"
-}
-
-one_by_one() {
-    local before turn
-    serve
-    expect_accept "before its first client"
-    before=$(descriptors_of "$SERVER_PID")
-    for turn in first second third; do
-        connect client
-        expect_answer "$client" "the $turn client"
-        expect_no_child "after the $turn client has been served"
-    done
-    expect_descriptors "after three clients" "$before"
-}
-
 # The server is stopped while ten children end, so that of their ten signals one is left; then it goes on.
 at_once() {
     serve
-    expect_accept "before its first client"
+    expect_waiting "before its first client"
     expect_handled "when it waits for its first client"
     lose_signals 10
     expect "children that ended while the server was stopped, and are left when it is back in accept" 0 \
@@ -41,7 +21,7 @@ others_live() {
     connect client
     expect_answer "$client" "a second client, while the first one says nothing"
     expect_soon "children that are left, when of two one has ended" "ps -o pid,ppid,stat,args --ppid PID" has_children "$SERVER_PID" 1
-    expect_accept "when one of its two children has ended" \
+    expect_waiting "when one of its two children has ended" \
         "what does the handler do when the call says that children live, but none of them has ended? man 2 waitpid, RETURN VALUE; strace -p PID"
     connect third
     expect_answer "$third" "a third client, while the first one says nothing"
@@ -55,7 +35,7 @@ stopped() {
     expect_child "$silent" "a silent client"
     kill -STOP "$CHILD"
     expect_soon "the child is stopped, as by kill -STOP" "ps -o pid,stat --ppid PID" in_state "$CHILD" T
-    expect_accept "when a child has been stopped, but has not ended" \
+    expect_waiting "when a child has been stopped, but has not ended" \
         "the signal comes for a child that is stopped, too. strace -p PID says in which call the server stands: does that call come back when no child has ended? man 2 waitpid, OPTIONS"
     connect client
     expect_answer "$client" "a new client, while a child is stopped"

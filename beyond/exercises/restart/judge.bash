@@ -15,38 +15,33 @@ answered() {
 lives() {
     local before turn
     serve
-    expect_accept "before its first client"
+    expect_waiting "before its first client"
     before=$(descriptors_of "$SERVER_PID")
     for turn in first second third; do
         connect client
         expect_soon "the $turn client has a child, which waits for its request" "$LOOK_AT_FORK" all_in recv "$SERVER_PID" 1
-        expect_accept "while the child of the $turn client waits for a request"
+        expect_waiting "while the child of the $turn client waits for a request"
         ask "$client"
         expect_greeting "$client" "the $turn client"
         expect_no_child "after the $turn client has been served" "$LOOK_AT_END"
-        expect_accept "after its $turn client" "$LOOK_AT_END"
+        expect_waiting "after its $turn client" "$LOOK_AT_END"
     done
-    expect "what the server does with the signal SIGCHLD" handled "$(disposition_of CHLD)" \
-        "here a handler is to wait for the child, as in what you were given: strace -e trace=rt_sigaction ./mine"
+    expect_handled "after three clients"
     expect_descriptors "after three clients" "$before"
 }
 
 several() {
-    local i clients=()
+    local i
     serve
+    silent_crowd 5
     for ((i = 0; i < 5; i++)); do
-        connect "clients[i]"
-        expect_soon "each of $((i + 1)) silent clients has a child, which waits for the request" "$LOOK_AT_FORK" \
-            all_in recv "$SERVER_PID" "$((i + 1))"
-    done
-    for ((i = 0; i < 5; i++)); do
-        expect_accept "when $i of five clients have been served, and their children have ended" "$LOOK_AT_END"
-        ask "${clients[i]}"
-        expect_greeting "${clients[i]}" "one of five clients"
+        expect_waiting "when $i of five clients have been served, and their children have ended" "$LOOK_AT_END"
+        ask "${CROWD[i]}"
+        expect_greeting "${CROWD[i]}" "one of five clients"
         expect_soon "children that are left, when $((i + 1)) of five clients have been served" "$LOOK_AT_END" \
             has_children "$SERVER_PID" "$((4 - i))"
     done
-    expect_accept "when five clients have been served" "$LOOK_AT_END"
+    expect_waiting "when five clients have been served" "$LOOK_AT_END"
 }
 
 # serve_traced CALLS: serve, with strace's words about those calls in the file TRACE; returns 1 where it may not trace.

@@ -4,9 +4,8 @@
 
 WAITS_IN=poll
 LOOK_AT_ACCEPT="here the server is to wait for two things at once, clients and its pipe, in poll or select. strace -p PID says where it waits, and for what"
-LOOK_AT_DEAD="the children should have ended, and still be there, dead, as the server is stopped and cannot ask about them. Does each end by _exit, and does nobody but the server wait for it? strace -f -e trace=wait4,rt_sigaction,exit_group ./mine"
 LOOK_AT_RETURN="where is it now? strace -p PID. poll returns early when a signal comes (with which errno?), and a read from an empty pipe may wait for ever"
-LOOK_AT_LEFT="ps -o pid,ppid,stat,args --ppid PID, for the PID of the server: who of them is <defunct>, that is, has ended and has not been asked about? And strace -p PID: what does the server do when the next child ends?"
+LOOK_AT_WAITING=$LOOK_AT_RETURN
 
 # read_pipe: sets PIPE_READ and PIPE_WRITE to the descriptors of a pipe that the server has both ends of.
 read_pipe() {
@@ -35,24 +34,15 @@ flags_of() {
 }
 
 one_by_one() {
-    local before turn
     serve
-    expect_poll "before its first client" "$LOOK_AT_ACCEPT"
-    expect "what the server does with the signal SIGCHLD" handled "$(disposition_of CHLD)" \
-        "here a handler is to write into the pipe: strace -e trace=rt_sigaction ./mine"
-    before=$(descriptors_of "$SERVER_PID")
-    for turn in first second third; do
-        connect client
-        expect_answer "$client" "the $turn client"
-        expect_no_child "after the $turn client has been served" "$LOOK_AT_LEFT"
-        expect_poll "after its $turn client"
-    done
-    expect_descriptors "after three clients" "$before"
+    expect_waiting "before its first client" "$LOOK_AT_ACCEPT"
+    expect_handled "when it waits for its first client"
+    three_clients expect_waiting
 }
 
 has_pipe() {
     serve
-    expect_poll "before its first client" "$LOOK_AT_ACCEPT"
+    expect_waiting "before its first client" "$LOOK_AT_ACCEPT"
     expect_soon "the descriptors of the server while it waits" \
         "ls -l /proc/PID/fd, for the PID of the server. A pipe has two ends, and the server needs both: who writes, who reads? man 2 pipe" read_pipe
 }
@@ -60,20 +50,12 @@ wanted_read_pipe() {
     echo "among them a pipe, with both its ends"
 }
 seen_read_pipe() {
-    local fd
-    for fd in "${DESCRIPTORS[@]}"; do
-        if ((fd > 2)); then echo "$fd: $(descriptor "$SERVER_PID" "$fd" | sed 's/:\[[0-9]*\]//')"; fi
-    done
+    more_descriptors "$SERVER_PID"
 }
 
 rests() {
-    local turn
     has_pipe
-    for turn in first second third; do
-        connect client
-        expect_answer "$client" "the $turn client"
-        expect_no_child "after the $turn client has been served" "$LOOK_AT_LEFT"
-    done
+    three_clients
     expect_soon "the server after three clients, when it has nothing to do" \
         "strace -p PID: why does poll return again and again? What makes a pipe readable, and what ends that?" is_at_rest "$SERVER_PID"
 }
@@ -89,39 +71,29 @@ at_once() {
 }
 
 clean_child() {
-    local child fd names=()
     has_pipe
-    connect client
-    expect_soon "a silent client has a child, which waits for its request" "$LOOK_AT_FORK" all_in recv "$SERVER_PID" 1
-    child=$(children_of "$SERVER_PID")
-    read_descriptors "$child"
-    for fd in "${DESCRIPTORS[@]}"; do
-        if ((fd > 2)); then names+=("$(descriptor "$child" "$fd" | tr -d '[0-9]:')"); fi
-    done
-    expect "what a child has open, beside 0, 1 and 2, while it waits for the request" "socket" "${names[*]}" \
-        "ls -l /proc/PID/fd, for the PID of the child: fork gives it a copy of all that its parent has; what of it does it need?"
-    expect_answer "$client" "that client"
+    silent_crowd 1
+    expect_socket_alone "$(children_of "$SERVER_PID")"
+    expect_answer "${CROWD[0]}" "that client"
 }
 
 # A pipe that is full is a pipe with more signals than anybody reads. The judge fills it itself, while the server is stopped.
 full() {
     has_pipe
-    connect client
-    expect_soon "a silent client has a child, which waits for its request" "$LOOK_AT_FORK" all_in recv "$SERVER_PID" 1
-    expect_poll "while its child waits for a request"
-    kill -STOP "$SERVER_PID"
-    expect_soon "the server is stopped" "ps -o pid,stat" in_state "$SERVER_PID" T
+    silent_crowd 1
+    expect_waiting "while its child waits for a request"
+    freeze
     if ! fill 4096 || ! fill 1; then
         # nobody may write there: then its flags must tell
         expect "the end of the pipe that the handler writes into" "does not wait when the pipe is full" \
             "$( (($(flags_of "$PIPE_WRITE") & 04000)) && echo "does not wait when the pipe is full" || echo "waits")" \
             "cat /proc/PID/fdinfo/$PIPE_WRITE; man 7 pipe, \"I/O on pipes\": what does write do when a pipe is full?"
     fi
-    ask "$client"
-    expect_greeting "$client" "a client"
+    ask "${CROWD[0]}"
+    expect_greeting "${CROWD[0]}" "a client"
     expect_soon "its child has ended, and nobody has asked about it: the server is stopped" "$LOOK_AT_DEAD" has_zombies "$SERVER_PID" 1
     kill -CONT "$SERVER_PID"
-    expect_poll "when a child has ended while the pipe was full" \
+    expect_waiting "when a child has ended while the pipe was full" \
         "nobody reads the pipe while the handler runs. What does write do when a pipe is full? man 7 pipe, \"I/O on pipes\"; strace -p PID"
     expect_no_child "when a child has ended while the pipe was full"
     expect_soon "the server, when the pipe was full and a child has ended" \

@@ -6,17 +6,10 @@ WAITS_IN=poll
 QUIET=6000 # milliseconds without any activity are no reason to give up: a deadline of the server may be running
 LOOK_AT_STATUS="./mine; kill -TERM its PID in another terminal; echo \$? then. 143 is 128 + 15: the signal itself has ended it. man 7 signal"
 
-answered() {
-    local before turn
+one_by_one() {
     serve
     expect_soon "the server, before its first client" "strace -p PID" in_state "$SERVER_PID" S
-    before=$(descriptors_of "$SERVER_PID")
-    for turn in first second third; do
-        connect client
-        expect_answer "$client" "the $turn client"
-        expect_no_child "after the $turn client has been served"
-    done
-    expect_descriptors "after three clients" "$before"
+    three_clients
 }
 
 # expect_status WHEN: the server ends, with status 0. (Not within $(...): who started it must wait for it.)
@@ -165,7 +158,7 @@ seen_lets_go() {
     echo "it does not end"
 }
 
-behaviour 1 answered "After each of three clients, one after the other, no child and no descriptor is left"
+behaviour 1 one_by_one "After each of three clients, one after the other, no child and no descriptor is left"
 behaviour 2 idle "SIGTERM ends a server that has nothing to do at once, with exit status 0"
 behaviour 2 refuses "After SIGTERM new clients are refused, while the server waits for a child that is at work"
 behaviour 2 finishes "Three clients that have asked are served in full, then the server ends with status 0, and no child is left"

@@ -4,27 +4,18 @@
 
 WAITS_IN=poll
 LOOK_AT_ACCEPT="here the server is to wait for two things at once, clients and its signal, in poll, select or epoll. strace -p PID says where it waits, and for what"
-LOOK_AT_DEAD="the children should have ended, and still be there, dead, as the server is stopped and cannot ask about them. Does each end by _exit, and does nobody but the server wait for it? strace -f -e trace=wait4,rt_sigaction,exit_group ./mine"
 LOOK_AT_RETURN="where is it now? strace -p PID. A read from a signalfd that has no signal may wait for ever; what does poll say before it?"
-LOOK_AT_LEFT="ps -o pid,ppid,stat,args --ppid PID, for the PID of the server: who of them is <defunct>, that is, has ended and has not been asked about? And strace -p PID: what does the server do when the next child ends?"
+LOOK_AT_WAITING=$LOOK_AT_RETURN
 
 one_by_one() {
-    local before turn
     serve
-    expect_poll "before its first client" "$LOOK_AT_ACCEPT"
-    before=$(descriptors_of "$SERVER_PID")
-    for turn in first second third; do
-        connect client
-        expect_answer "$client" "the $turn client"
-        expect_no_child "after the $turn client has been served" "$LOOK_AT_LEFT"
-        expect_poll "after its $turn client"
-    done
-    expect_descriptors "after three clients" "$before"
+    expect_waiting "before its first client" "$LOOK_AT_ACCEPT"
+    three_clients expect_waiting
 }
 
 has_signalfd() {
     serve
-    expect_poll "before its first client" "$LOOK_AT_ACCEPT"
+    expect_waiting "before its first client" "$LOOK_AT_ACCEPT"
     expect_soon "the descriptors of the server while it waits" \
         "ls -l /proc/PID/fd, for the PID of the server; man 2 signalfd" holds_signalfd
     expect "what the server does with the signal SIGCHLD" blocked "$(disposition_of CHLD)" \
@@ -42,20 +33,12 @@ wanted_holds_signalfd() {
     echo "among them anon_inode:[signalfd]"
 }
 seen_holds_signalfd() {
-    local fd
-    for fd in "${DESCRIPTORS[@]}"; do
-        if ((fd > 2)); then echo "$fd: $(descriptor "$SERVER_PID" "$fd" | sed 's/:\[[0-9]*\]//')"; fi
-    done
+    more_descriptors "$SERVER_PID"
 }
 
 rests() {
-    local turn
     has_signalfd
-    for turn in first second third; do
-        connect client
-        expect_answer "$client" "the $turn client"
-        expect_no_child "after the $turn client has been served" "$LOOK_AT_LEFT"
-    done
+    three_clients
     expect_soon "the server after three clients, when it has nothing to do" \
         "strace -p PID: why does poll return again and again? What makes a signalfd readable, and what ends that?" is_at_rest "$SERVER_PID"
 }
@@ -70,33 +53,22 @@ at_once() {
     expect_answer "$client" "the next client"
 }
 
-# begin_silent: a silent client in SILENT, its child in CHILD.
-begin_silent() {
-    connect SILENT
-    expect_soon "a silent client has a child, which waits for its request" "$LOOK_AT_FORK" all_in recv "$SERVER_PID" 1
-    CHILD=$(children_of "$SERVER_PID")
-}
-
 unblocked() {
+    local child
     has_signalfd
-    begin_silent
+    silent_crowd 1
+    child=$(children_of "$SERVER_PID")
     expect "what a child does with the signal SIGCHLD, while it waits for the request" "it does not block it" \
-        "$(if [ "$(disposition_of CHLD "$CHILD")" = blocked ]; then echo "it blocks it"; else echo "it does not block it"; fi)" \
+        "$(if [ "$(disposition_of CHLD "$child")" = blocked ]; then echo "it blocks it"; else echo "it does not block it"; fi)" \
         "grep SigBlk /proc/PID/status, for the PID of the child: it has inherited that, and so would every program it executes, which could never hear of a child of its own. man 2 sigprocmask"
-    expect_answer "$SILENT" "that client"
+    expect_answer "${CROWD[0]}" "that client"
 }
 
 clean_child() {
-    local fd names=()
     has_signalfd
-    begin_silent
-    read_descriptors "$CHILD"
-    for fd in "${DESCRIPTORS[@]}"; do
-        if ((fd > 2)); then names+=("$(descriptor "$CHILD" "$fd" | sed 's/:\[[0-9]*\]//')"); fi
-    done
-    expect "what a child has open, beside 0, 1 and 2, while it waits for the request" "socket" "${names[*]}" \
-        "ls -l /proc/PID/fd, for the PID of the child: fork gives it a copy of all that its parent has; what of it does it need?"
-    expect_answer "$SILENT" "that client"
+    silent_crowd 1
+    expect_socket_alone "$(children_of "$SERVER_PID")"
+    expect_answer "${CROWD[0]}" "that client"
 }
 
 behaviour 1 answered "A client gets the whole answer and the end of its connection"

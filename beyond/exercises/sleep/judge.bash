@@ -6,7 +6,7 @@ answered() {
     serve -s 0
     connect client
     expect_answer "$client" "a client"
-    expect_accept "after its first client"
+    expect_waiting "after its first client"
 }
 
 # put_to_sleep: a client is answered, and the server sleeps for it.

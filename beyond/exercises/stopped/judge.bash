@@ -6,35 +6,31 @@ LOOK_AT_WAIT="strace -p PID says in which call the server stands, and for whom. 
 LOOK_AT_CONTINUED="the signal can come for a child that goes on, too; that one has not ended either. strace -p PID, then kill -CONT its child"
 
 one_by_one() {
-    local before turn
     serve
-    expect_accept "before its first client"
-    expect "what the server does with the signal SIGCHLD, when it waits for its first client" handled "$(disposition_of CHLD)" \
-        "here a handler is to ask about the children, as in what you were given: strace -e trace=rt_sigaction ./mine"
-    before=$(descriptors_of "$SERVER_PID")
-    for turn in first second third; do
-        connect client
-        expect_answer "$client" "the $turn client"
-        expect_no_child "after the $turn client has been served"
-        expect_accept "after its $turn client"
-    done
-    expect_descriptors "after three clients" "$before"
+    expect_waiting "before its first client"
+    expect_handled "when it waits for its first client"
+    three_clients expect_waiting
 }
 
 # begin_silent: a silent client in SILENT, its child in CHILD, the server in accept.
 begin_silent() {
     serve
     connect SILENT
-    expect_soon "a silent client has a child, which waits for its request" "$LOOK_AT_FORK" all_in recv "$SERVER_PID" 1
-    expect_accept "while its first child waits for a request"
-    CHILD=$(children_of "$SERVER_PID")
+    expect_child "$SILENT" "a silent client"
 }
 
 # stop_child: stops CHILD, and looks that this holds up nobody.
 stop_child() {
     kill -STOP "$CHILD"
     expect_soon "the child is stopped, as by kill -STOP" "ps -o pid,stat --ppid PID" in_state "$CHILD" T
-    expect_accept "when a child has been stopped, but has not ended" "$LOOK_AT_WAIT"
+    expect_waiting "when a child has been stopped, but has not ended" "$LOOK_AT_WAIT"
+}
+
+# continue_child: lets it go on, and looks that this holds up nobody either.
+continue_child() {
+    kill -CONT "$CHILD"
+    expect_soon "the child goes on, and waits for its request again" "ps -o pid,stat,wchan --ppid PID" is_in recv "$CHILD"
+    expect_waiting "when the child that was stopped goes on" "$LOOK_AT_CONTINUED"
 }
 
 stopped() {
@@ -43,20 +39,18 @@ stopped() {
     connect client
     expect_answer "$client" "a new client, while a child is stopped"
     expect_soon "children that are left: the stopped one" "ps -o pid,ppid,stat,args --ppid PID" has_children "$SERVER_PID" 1
-    expect_accept "when that client has been served" "$LOOK_AT_WAIT"
+    expect_waiting "when that client has been served" "$LOOK_AT_WAIT"
 }
 
 continued() {
     begin_silent
     stop_child
-    kill -CONT "$CHILD"
-    expect_soon "the child goes on, and waits for its request again" "ps -o pid,stat,wchan --ppid PID" is_in recv "$CHILD"
-    expect_accept "when the child that was stopped goes on" "$LOOK_AT_CONTINUED"
+    continue_child
     connect client
     expect_answer "$client" "a new client, when the stopped child goes on"
     # one after the other: of two that end at the same time one may be lost, and that is not asked for here
     expect_soon "children that are left: the one that was stopped" "ps -o pid,ppid,stat,args --ppid PID" has_children "$SERVER_PID" 1
-    expect_accept "when that client has been served" "$LOOK_AT_WAIT"
+    expect_waiting "when that client has been served" "$LOOK_AT_WAIT"
     expect_answer "$SILENT" "the client whose child was stopped and goes on"
     expect_no_child "when both clients have been served"
 }
@@ -66,15 +60,12 @@ together() {
     local children
     begin_silent
     stop_child
-    kill -CONT "$CHILD"
-    expect_soon "the child goes on, and waits for its request again" "ps -o pid,stat,wchan --ppid PID" is_in recv "$CHILD"
-    expect_accept "when the child that was stopped goes on" "$LOOK_AT_CONTINUED"
+    continue_child
     connect client
     expect_soon "a second silent client has a child, too" "$LOOK_AT_FORK" all_in recv "$SERVER_PID" 2
-    expect_accept "while two children wait for requests"
+    expect_waiting "while two children wait for requests"
     children=$(children_of "$SERVER_PID")
-    kill -STOP "$SERVER_PID"
-    expect_soon "the server is stopped" "ps -o pid,stat" in_state "$SERVER_PID" T
+    freeze
     kill -STOP "$CHILD"
     expect_soon "the first child is stopped" "ps -o pid,stat --ppid PID" in_state "$CHILD" T
     ask "$client"
@@ -84,7 +75,7 @@ together() {
     expect_soon "who is left, when one child was stopped, then another one ended, and then the server went on" \
         "one signal stands for both, and what it says is of the first of them alone. Is a child that has ended asked about, whatever the signal tells?" \
         only_stopped
-    expect_accept "when one child has been stopped, and another one has ended" "$LOOK_AT_WAIT"
+    expect_waiting "when one child has been stopped, and another one has ended" "$LOOK_AT_WAIT"
     kill -CONT "$CHILD"
     expect_answer "$SILENT" "the client whose child was stopped and goes on"
     expect_no_child "when both clients have been served"
@@ -104,7 +95,7 @@ killed() {
     stop_child
     kill -KILL "$CHILD"
     expect_no_child "when the child that was stopped has been killed"
-    expect_accept "when the child that was stopped has been killed"
+    expect_waiting "when the child that was stopped has been killed"
     connect client
     expect_answer "$client" "the next client"
 }

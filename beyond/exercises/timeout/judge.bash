@@ -15,23 +15,12 @@ connect_and_ask() {
     kill -CONT "$SERVER_PID"
 }
 
-# expect_served DESCRIPTOR WHO: WHO, who has asked, is answered in full, and the connection ends.
+# expect_served WHO: the judge's, for one who connects in this way.
 expect_served() {
-    expect_greeting "$1" "$2"
-    expect_end "$1" "$2" "who still holds the connection? ls -l /proc/PID/fd, for the PID of the server and of its children"
-}
-
-answered() {
-    local before turn
-    serve
-    expect_accept "before its first client"
-    before=$(descriptors_of "$SERVER_PID")
-    for turn in first second third; do
-        connect_and_ask client
-        expect_served "$client" "the $turn client"
-        expect_no_child "after the $turn client has been served"
-    done
-    expect_descriptors "after three clients" "$before"
+    local client
+    connect_and_ask client
+    expect_greeting "$client" "$1"
+    expect_end "$client" "$1" "who still holds the connection? ls -l /proc/PID/fd, for the PID of the server and of its children"
 }
 
 # start_clock: a clock of two seconds runs from now on, in 20 steps; BEGUN is now, in microseconds.
@@ -60,7 +49,7 @@ expect_time() {
 
 silent() {
     serve
-    expect_accept "before its first client"
+    expect_waiting "before its first client"
     start_clock
     connect client
     expect_soon "the connection of a client that says nothing" "$LOOK_AT_TIME" lets_go "$client"
@@ -68,9 +57,8 @@ silent() {
     expect_time "the connection of a client that says nothing ends" 1500 4000 "2 seconds"
     expect_soon "the connection of a client that says nothing" "$LOOK_AT_TIME" has_ended "$client"
     expect_no_child "when that client has been let go"
-    expect_accept "when that client has been let go"
-    connect_and_ask client
-    expect_served "$client" "the next client"
+    expect_waiting "when that client has been let go"
+    expect_served "the next client"
 }
 lets_go() {
     can_be_read "$1" # the end of file; or first what it is told, 408 for instance
@@ -86,7 +74,7 @@ seen_lets_go() {
 others() {
     local i clients=() served look="who waits for the silent ones: a child of theirs, or the server itself? strace -p PID"
     serve
-    expect_accept "before its first client"
+    expect_waiting "before its first client"
     start_clock
     for ((i = 0; i < 10; i++)); do connect "clients[i]"; done
     connect_and_ask asks
@@ -127,7 +115,7 @@ trickle() {
     local i=0 ended=''
     trap '' PIPE
     serve
-    expect_accept "before its first client"
+    expect_waiting "before its first client"
     start_clock
     connect silent
     connect client
@@ -148,7 +136,7 @@ trickle() {
     expect_no_child "when both clients have been let go"
 }
 
-behaviour 1 answered "After each of three clients, one after the other, no child and no descriptor is left"
+behaviour 1 one_by_one "After each of three clients, one after the other, no child and no descriptor is left"
 behaviour 3 silent "A client that says nothing is let go after two seconds, and its child is reaped"
 behaviour 2 others "Ten silent clients hold up nobody who asks, and are all let go at the same time"
 behaviour 2 in_time "Who has asked in time is not cut off two seconds later"
