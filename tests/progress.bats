@@ -8,6 +8,8 @@
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 ARTICLE_SLEEP=0
 load setup
+load terminal
+LOOK_AT_SCREEN="watch in tools/classroom/progress"
 
 unset EX LEVEL SERVER FORMAT WATCH AGAIN JOBS UNSAFE STUDENT TMUX NO_COLOR MAKEFLAGS MAKELEVEL
 
@@ -177,22 +179,11 @@ asked() {
 
 # --- watch mode ----------------------------------------------------------------------------------
 
-in_tmux() {
-    command tmux -S "$LAB_DIR/tmux" -f /dev/null "$@"
-}
-
 # watch [PREFIX...]: opens the watch mode in a terminal of 80x24. What the terminal was like before and after is in
 # $LAB_DIR, and so is the exit status; WATCHER is its process.
 watch() {
     command -v tmux >/dev/null || skip_for tmux
-    # shellcheck disable=SC2016 # for the other shell
-    in_tmux new-session -d -x 80 -y 24 -- sh -c '
-        dir=$1; shift
-        trap : INT
-        stty -g >"$dir/before"
-        WATCH=1 "$@" tools/classroom/progress 2>"$dir/complaint"
-        echo $? >"$dir/status.part"; stty -g >"$dir/after"; mv "$dir/status.part" "$dir/status"
-        exec sleep 1000' sh "$LAB_DIR" env "$@"
+    in_terminal env WATCH=1 "$@" tools/classroom/progress
     see "the keys" '^\[h\] hint  \[n\] next exercise  \[q\] quit'
     WATCHER=$(children_of "$(in_tmux display-message -p '#{pane_pid}')")
 }
@@ -203,25 +194,6 @@ close_terminal() {
     in_tmux kill-server
     expect_soon "tmux's server has ended" "ps -p $server" is_gone "$server"
     rm -f "$LAB_DIR/status"
-}
-screen() {
-    in_tmux capture-pane -p
-}
-shows() {
-    local pattern
-    for pattern; do grep -qE -- "$pattern" <<<"$(screen)" || return 1; done
-}
-see() {
-    local what=$1
-    shift
-    if wait_until shows "$@"; then return 0; fi
-    report "$what" "a screen with $(printf '[%s] ' "$@")" "$(screen)" "watch in tools/classroom/progress"
-}
-press() {
-    in_tmux send-keys "$@"
-}
-has_status() {
-    [ -e "$LAB_DIR/status" ]
 }
 # save TEXT: as an editor that writes into the file; replace TEXT: as one that puts another file into its place.
 save() {
