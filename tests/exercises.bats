@@ -178,7 +178,7 @@ is_well_formed() {
 @test "the table of points in each README is what the judge announces, 10 points in all" {
     for name in $(exercises); do
         expect "the table in beyond/exercises/$name/README.md" "$("$JUDGE" --list "$name")" \
-            "$(sed -nE 's/^\| ([0-9]+) \| (.*[^.])\.? \|$/\1\t\2/p' "beyond/exercises/$name/README.md")" "tools/classroom/judge --list $name"
+            "$(sed -nE 's/^\| ([0-9]+) \| (.*) \|$/\1\t\2/p' "beyond/exercises/$name/README.md")" "tools/classroom/judge --list $name"
         expect "the sum of its points" 10 "$("$JUDGE" --list "$name" | awk '{ sum += $1 } END { print sum }')" \
             "beyond/exercises/$name/judge.bash"
     done
