@@ -131,6 +131,18 @@ processor_time() {
     expect_match "where the terminal knows them, signs are shown; not such as turn the direction" 'e2.x80.xae你好' "$REPORT" signs
 }
 
+@test "terminal, page: a reason that is the one before is not told again" {
+    {
+        printf '%s\t0\t%s\tthe start\ta first line\tnothing\tstart it\n' 3 'One' 2 'Two' 4 'Three'
+        printf '1\t0\tFour\tthe start\ta first line\tsomething\tstart it\nEND\t0\t10\n'
+    } >"$LAB_DIR/reap.tsv"
+    report_as terminal "$LAB_DIR/reap.tsv"
+    expect_match "the second and the third" $'start it\n  0 of 2   Two\n           for the same reason\n  0 of 4   Three\n           for the same reason\n  0 of 1   Four\n           looked at' \
+        "$REPORT" report
+    report_as page "$LAB_DIR/reap.tsv"
+    expect "reasons, and references to one" "2 2" "$(grep -c '<dl>' "$LAB_DIR/report") $(grep -c 'For the same reason' "$LAB_DIR/report")" "page in report.py"
+}
+
 @test "terminal: without python; in colour on a terminal only, and not where NO_COLOR is set" {
     lines "$LAB_DIR/reap.tsv"
     only_tools "$LAB_DIR/bin" bash env awk cat mktemp rm
@@ -296,11 +308,11 @@ assert not any(ord(sign) < 32 and sign != "\n" or ord(sign) in (127, 0x9b, 0x202
     echo 'int main(void) { return 0; }' >"$LAB_DIR/source"
     mkdir "$LAB_DIR/folder"
     refuses grade 'which exercise\? Type: make grade EX=reap SERVER=./mine; EX is one of: .*close.*reap'
-    refuses grade 'there is no exercise EX=rep: .*close.*reap' EX=rep SERVER=x
-    refuses grade 'there is no exercise EX=../reap: ' EX=../reap SERVER=x
+    refuses grade 'there is no exercise EX=rep; EX is one of: .*close.*reap' EX=rep SERVER=x
+    refuses grade 'there is no exercise EX=../reap; ' EX=../reap SERVER=x
     refuses grade 'there is no exercise EX=' EX="reap close" SERVER=x
     refuses grade 'which program\? Type: make grade EX=reap SERVER=./mine' EX=reap
-    refuses grade 'there is no file SERVER=./none: ' EX=reap SERVER=./none
+    refuses grade 'there is no file SERVER=./none, or you may not see it: ' EX=reap SERVER=./none
     refuses grade 'is not a file: ' EX=reap SERVER="$LAB_DIR/folder"
     refuses grade 'may not be executed: chmod \+x, or' EX=reap SERVER="$LAB_DIR/source"
     refuses grade 'there is no FORMAT=prose: terminal, tap, junit' EX=reap SERVER=step7_waitpid/server.c FORMAT=prose
@@ -408,14 +420,17 @@ assert not any(ord(sign) < 32 and sign != "\n" or ord(sign) in (127, 0x9b, 0x202
     mkdir -p "$LAB_DIR/none" "$LAB_DIR/class/ada" "$LAB_DIR/other/bob"
     : >"$LAB_DIR/class/ada/reap.c"
     refuses grade-all 'where are the submissions\? Type: make grade-all DIR=submissions'
-    refuses grade-all 'there is no folder DIR=/nonexistent' DIR=/nonexistent
+    refuses grade-all 'there is no folder DIR=/nonexistent: it is to hold' DIR=/nonexistent
+    refuses grade-all 'there is no folder DIR=Makefile: ' DIR=Makefile
+    refuses grade-all 'FORMAT is for make grade: ' DIR="$LAB_DIR/class" FORMAT=tap
     refuses grade-all 'there is no folder of a student' DIR="$LAB_DIR/none" OUT="$LAB_DIR/out"
     refuses grade-all 'no student .* has handed in an exercise: ' DIR="$LAB_DIR/other" OUT="$LAB_DIR/out"
     refuses grade-all 'no student .* has handed in close: close.c' DIR="$LAB_DIR/class" EX=close OUT="$LAB_DIR/out"
-    refuses grade-all 'there is no exercise EX=rep: ' DIR="$LAB_DIR/class" EX=rep OUT="$LAB_DIR/out"
+    refuses grade-all 'there is no exercise EX=rep; ' DIR="$LAB_DIR/class" EX=rep OUT="$LAB_DIR/out"
     refuses grade-all 'JOBS=none is not a number' DIR="$LAB_DIR/class" JOBS=none OUT="$LAB_DIR/out"
     refuses grade-all 'lies among the submissions' DIR="$LAB_DIR/class" OUT="$LAB_DIR/class/out"
     refuses grade-all 'cannot be written into OUT=' DIR="$LAB_DIR/class" OUT=/proc/out
+    refuses grade-all 'cannot be written into OUT=' DIR="$LAB_DIR/class" OUT=/proc
 }
 
 @test "grade-all: names may be anything, links out of a folder are not followed, what is no file or too large is refused" {
@@ -444,7 +459,7 @@ assert not any(ord(sign) < 32 and sign != "\n" or ord(sign) in (127, 0x9b, 0x202
     run env DIR="$class" OUT="$LAB_DIR/out" "$LAB_DIR/tree/tools/classroom/grade-all"
     expect "status" 0 "$status" "$output"
     expect "lines that drive a terminal" '' "$(grep $'\e' <<<"$output")" visible
-    expect_match "the summary" '^20 programs of 20 students: 13 with all points, 7 without, ' "${lines[-2]}" "$output"
+    expect_match "the summary" '^20 programs of 19 students: 13 with all points, 7 without, ' "${lines[-2]}" "$output"
     for name in "${hostile[@]:0:11}"; do
         expect "the results of $(printf %q "$name")" $'END\t10\t10' "$(tail -n 1 "$LAB_DIR/out/results/$name/reap.tsv")" "$output"
         expect "the page of $(printf %q "$name")" yes "$([ -s "$LAB_DIR/out/$name.html" ] && echo yes || echo no)" "$output"
@@ -469,7 +484,7 @@ assert all(len(row) == 4 for row in rows), rows
 assert not any(name.startswith(tuple("=+-@")) for name in names), names
 assert "\x27=cmd()" in names and "\x27-rf" in names and "new\\x0aline" in names and "\\xff" in names and "\\x1b[31m" in names, names
 found = {row[0]: row[1:] for row in rows[1:]}
-assert found["link"] == ["0", "0", "0"] and found["a b"] == ["", "10", "10"] and found["nothing"] == ["", "", "0"], found
+assert found["link"] == ["0", "0", "0"] and found["a b"] == ["", "10", "10"] and found["nothing"] == ["", "", ""], found
 print(rows[0], len(names))' "$LAB_DIR/out/grades.csv" 2>&1)" "$LAB_DIR/out/grades.csv"
     expect "who else may read the results" '' "$(find "$LAB_DIR/out" -mindepth 1 -perm /077)" "umask in grade-all"
     expect "what is left of the work" '' "$(find "$LAB_DIR/out" -name '.*')" "close in grade-all"
@@ -487,13 +502,63 @@ print(rows[0], len(names))' "$LAB_DIR/out/grades.csv" 2>&1)" "$LAB_DIR/out/grade
     stub "case \$* in *close*) exit 2;; esac; printf '10\\t0\\tIt answers\\twhat\\texpected\\tseen\\tnext\\nEND\\t0\\t10\\n'; exit 1"
     run env DIR="$LAB_DIR/class" OUT="$LAB_DIR/out" EX=reap "$LAB_DIR/tree/tools/classroom/grade-all"
     expect "status with EX=reap" 0 "$status" "$output"
-    expect "the table with EX=reap" $'student,reap,total\r\nada,0,0\r\nbob,0,0\r' "$(<"$LAB_DIR/out/grades.csv")" "$output"
-    expect_match "the page" '0 of 10 points' "$(<"$LAB_DIR/out/bob.html")" "$output"
+    expect "the table with EX=reap: what is known of close stays" $'student,close,reap,total\r\nada,10,0,10\r\nbob,,0,0\r' \
+        "$(<"$LAB_DIR/out/grades.csv")" "know in grade-all"
+    expect_match "the page" '10 of 20 points' "$(<"$LAB_DIR/out/ada.html")" "know in grade-all"
+    expect_match "another page" '0 of 10 points' "$(<"$LAB_DIR/out/bob.html")" "$output"
+    touch -d '1 hour' "$LAB_DIR/class/ada/close"
+    run env DIR="$LAB_DIR/class" OUT="$LAB_DIR/out" EX=reap "$LAB_DIR/tree/tools/classroom/grade-all"
+    expect "the table, when a program is newer than what is known of it" $'student,reap,total\r\nada,0,0\r\nbob,0,0\r' \
+        "$(<"$LAB_DIR/out/grades.csv")" "know in grade-all"
     run env DIR="$LAB_DIR/class" OUT="$LAB_DIR/out" "$LAB_DIR/tree/tools/classroom/grade-all"
     expect "status where one could not be judged" 2 "$status" "$output"
     expect_match "the word about it" 'ada  close  not judged: grade: so close could not be judged' "$output" "$output"
     expect_match "the summary" '3 programs of 2 students: 0 with all points, 2 without, 1 could not be judged' "$output" "$output"
     expect "the table" $'student,close,reap,total\r\nada,,0,0\r\nbob,,0,0\r' "$(<"$LAB_DIR/out/grades.csv")" "$output"
+}
+
+@test "grade-all: the students' folder exercises will do; of whom there is nothing to judge is said, and what there is" {
+    mkdir -p "$LAB_DIR/class/ada/exercises" "$LAB_DIR/class/bob" "$LAB_DIR/class/eve" "$LAB_DIR/class/joe" "$LAB_DIR/elsewhere"
+    echo 'int main(void) { return 0; }' | tee "$LAB_DIR/class/ada/exercises/reap.c" "$LAB_DIR/class/bob/server.c" \
+        "$LAB_DIR/class/bob/Reap.c" "$LAB_DIR/class/eve.c" >"$LAB_DIR/elsewhere/reap.c"
+    ln -s "$LAB_DIR/elsewhere" "$LAB_DIR/class/joe/exercises"
+    stub "case \$* in *' sh -c '*) cat /bin/true;; *) printf '10\\t10\\tIt answers\\t\\t\\t\\t\\nEND\\t10\\t10\\n';; esac"
+    run env DIR="$LAB_DIR/class" OUT="$LAB_DIR/out" "$LAB_DIR/tree/tools/classroom/grade-all"
+    expect "status" 0 "$status" "$output"
+    expect "the table" $'student,reap,total\r\nada,10,10\r\nbob,,\r\neve,,\r\njoe,0,0\r' "$(<"$LAB_DIR/out/grades.csv")" "$output"
+    expect_match "why a folder that is a link gives nothing" $'\ta folder that is a symbolic link to ' "$(<"$LAB_DIR/out/results/joe/reap.tsv")" look
+    expect "of whom there is nothing" $'bob  no exercise handed in: in the folder is Reap.c, server.c\neve  no exercise handed in: in the folder is nothing\nnot in a student\'s folder, and so not judged: eve.c' \
+        "$(grep -E 'no exercise|not in' <<<"$output")" tell_missing
+    expect_match "the summary" '^2 programs of 2 students: 1 with all points, 1 without, ' "${lines[-2]}" "$output"
+}
+
+@test "grade-all: a program that has lost its permission to be executed is judged; a folder that may not be read is told, status 2" {
+    mkdir -p "$LAB_DIR/class/ada" "$LAB_DIR/class/bob"
+    cp /bin/true "$LAB_DIR/class/ada/reap"
+    chmod a-x "$LAB_DIR/class/ada/reap"
+    stub "printf '10\\t10\\tIt answers\\t\\t\\t\\t\\nEND\\t10\\t10\\n'"
+    chmod 000 "$LAB_DIR/class/bob"
+    if ((EUID == 0)); then
+        # (root may read all)
+        # shellcheck disable=SC2016 # for sed
+        sed -i 's/\[ ! -r "$folder" \]/[ "${folder##*\/}" = bob ]/' "$LAB_DIR/tree/tools/classroom/grade-all"
+    fi
+    run env DIR="$LAB_DIR/class" OUT="$LAB_DIR/out" "$LAB_DIR/tree/tools/classroom/grade-all"
+    chmod 700 "$LAB_DIR/class/bob"
+    expect "status" 2 "$status" "$output"
+    expect "the table" $'student,reap,total\r\nada,10,10\r\nbob,,\r' "$(<"$LAB_DIR/out/grades.csv")" "$output"
+    expect_match "what is said" $'\nbob  not judged: the folder may not be read\n1 program of 1 student: 1 with' "$output" tell_missing
+}
+
+@test "grade-all: under sudo what it makes belongs to whoever has typed that" {
+    ((EUID == 0)) || skip_unasked "an ordinary user cannot give anything away"
+    mkdir -p "$LAB_DIR/class/ada" "$LAB_DIR/there"
+    cp /bin/true "$LAB_DIR/class/ada/reap"
+    stub "printf '10\\t10\\tIt answers\\t\\t\\t\\t\\nEND\\t10\\t10\\n'"
+    run env SUDO_UID=4711 SUDO_GID=4712 DIR="$LAB_DIR/class" OUT="$LAB_DIR/there/out" "$LAB_DIR/tree/tools/classroom/grade-all"
+    expect "status" 0 "$status" "$output"
+    expect "what belongs to others" "$(find "$LAB_DIR/there" -maxdepth 0)" "$(find "$LAB_DIR/there" ! -user 4711 -o ! -group 4712)" "own in grade-all"
+    expect "how many things there are" 9 "$(find "$LAB_DIR/there/out" | wc -l)" "$LAB_DIR/there/out"
 }
 
 @test "grade-all: on a terminal its progress is one line, that is written again" {
@@ -586,7 +651,7 @@ has_graded() {
     judged=$(sed -nE 's/^grade-all: ended before all were judged: ([12]) of 3 are, and those are in .*/\1/p' "$BACKGROUND_OUT")
     expect_match "how many are judged, in its last line" '^[12]$' "$judged" "$(<"$BACKGROUND_OUT")"
     expect "lines of the table that have points" "$judged" "$(grep -cE '^(ada|bob|eve),0,0' "$LAB_DIR/out/grades.csv")" "$(<"$LAB_DIR/out/grades.csv")"
-    expect "lines of the table that have none" "$((3 - judged))" "$(grep -cE '^(bob|eve),,0' "$LAB_DIR/out/grades.csv")" "$(<"$LAB_DIR/out/grades.csv")"
+    expect "lines of the table that have none" "$((3 - judged))" "$(grep -cE '^(bob|eve),,.?$' "$LAB_DIR/out/grades.csv")" "$(<"$LAB_DIR/out/grades.csv")"
     expect "the results of the first" 'reap.json reap.tap reap.tsv reap.xml' "$(cd "$LAB_DIR/out/results/ada" && echo *)" "close in grade-all"
     expect "results in all" "$((4 * judged)) $judged" "$(find "$LAB_DIR/out/results" -type f | wc -l) $(find "$LAB_DIR/out" -maxdepth 1 -name '*.html' | wc -l)" "close in grade-all"
 }

@@ -19,6 +19,12 @@ check_jobs() {
     [[ $jobs =~ ^[1-9][0-9]{0,2}$ ]] || fail "JOBS=$jobs is not a number from 1 to 999"
 }
 
+# check_exercise: sets EX to the name of the exercise of that name or number.
+check_exercise() {
+    [[ $EX != *[!a-z0-9]* ]] && find_exercise "$EX" || fail "there is no exercise EX=$(visible "$EX"); EX is one of: ${NAMES[*]}"
+    EX=$EXERCISE
+}
+
 # visible TEXT: prints it, fit for a terminal and for a single line.
 visible() {
     case $1 in

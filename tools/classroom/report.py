@@ -171,7 +171,7 @@ def grades(text):
     for student in students:
         earned = [found.get((student, exercise), "") for exercise in wanted]
         rows.append([shown(student)] + [int(points) if points else "" for points in earned]
-                    + [sum(int(points) for points in earned if points)])
+                    + [sum(int(points) for points in earned if points) if any(earned) else ""])
     return table(rows)
 
 
@@ -196,6 +196,8 @@ li { padding: .6rem 0; }
 .mark { flex: none; width: 6.5rem; font-variant-numeric: tabular-nums; font-weight: bold; }
 .whole { color: var(--good); }
 .missing { color: var(--bad); }
+.option { white-space: nowrap; }
+li p { margin: .25rem 0; color: var(--faint); }
 dl { margin: .5rem 0 .5rem 0; padding: .75rem 1rem; background: var(--soft); border-left: .25rem solid var(--bad);
   display: grid; grid-template-columns: 5.25rem 1fr; gap: .35rem 1rem; }
 dt { color: var(--faint); }
@@ -212,16 +214,22 @@ def page(exercises, student, took):
     def text(words):
         return html.escape(words, quote=True)
 
-    def behaviour_item(behaviour):
+    def whole_options(words):
+        """So that a line does not end between the hyphen of an option and its letters."""
+        return re.sub(r"(?<!\S)-[^\s<&;]{1,24}(?=\s|$)", r'<span class="option">\g<0></span>', words)
+
+    def behaviour_item(behaviour, before):
         kind = "missing" if behaviour.lost else "whole"
         sign = "\u2717" if behaviour.lost else "\u2713"
         lines = ['<li><h3><span class="mark %s"><span aria-hidden="true">%s</span> %d of %d</span> <span>%s</span></h3>' % (
             kind, sign, behaviour.earned, behaviour.points, text(behaviour.title))]
-        if behaviour.lost:
+        if behaviour.lost and before and behaviour.reasons() == before.reasons():
+            lines.append("<p>For the same reason.</p>")
+        elif behaviour.lost:
             lines.append("<dl>")
             for name, words in behaviour.reasons():
                 style = {"seen": ' class="said"', "expected": ' class="said"'}.get(name, "")
-                lines.append("<dt>%s</dt><dd%s>%s</dd>" % (name, style, text(spread(words))))
+                lines.append("<dt>%s</dt><dd%s>%s</dd>" % (name, style, whole_options(text(spread(words)))))
             lines.append("</dl>")
         return "\n".join(lines) + "</li>"
 
@@ -249,7 +257,8 @@ def page(exercises, student, took):
             parts.append('<p class="whole">All %d points.</p>' % exercise.points)
         else:
             parts.append("<p>%d of %d points.</p>" % (exercise.earned, exercise.points))
-        parts.append("<ol>\n%s\n</ol>\n</section>" % "\n".join(behaviour_item(b) for b in exercise.behaviours))
+        parts.append("<ol>\n%s\n</ol>\n</section>" % "\n".join(
+            behaviour_item(b, before) for b, before in zip(exercise.behaviours, [None] + exercise.behaviours)))
     parts.append("</main>\n</body>\n</html>")
     return "\n".join(parts) + "\n"
 
