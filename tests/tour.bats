@@ -32,6 +32,17 @@ swap() {
     expect_match "what it shows" 'Step 5 of 7: step5_zombie' "$output" tools/tour
 }
 
+@test "tour: before the client that gets no end of file nothing names the line that step 4 lacks" {
+    tour 4
+    expect "its status" 0 "$status" "$output"
+    expect_match "what it shows first" 'no end of file: \*1\* connection' "${output%%\$ ls /proc/*}" tools/tour
+    expect "how often that speaks of close" 0 "$(grep -ciE 'clos|copy' <<<"${output%%\$ ls /proc/*}")" "step_4 in tools/tour"
+    expect_match "what it says next" 'it does not close' "$(tr -s ' \n' ' ' <<<"${output#*\$ ls /proc/}")" tools/tour
+    tour 3
+    expect "how often what step 3 says of the next one speaks of it" 0 \
+        "$(sed -n '/^Next: /,/^$/p' <<<"$output" | grep -ciE 'clos|copy')" "step_3 in tools/tour"
+}
+
 @test "tour: a broken stage that is mended does not pass: status 1, and what was expected" {
     swap step5_zombie/server step7_waitpid/server
     LAB_DEADLINE=1 tour 5
