@@ -306,6 +306,36 @@ targets_of() {
         "$(sed -n '/^| Points | Behaviour |$/,/^$/s/^| \([0-9]*\) | \(.*\) |$/\1 \2/p' docs/teaching.md)" docs/teaching.md
 }
 
+# plan MINUTES: prints the rows of the guide's plan for so many minutes.
+plan() {
+    sed -n "/^## A plan for $1 minutes$/,/^\*\*If you fall behind/s/^| \([0-9]*-[0-9]* |\)/\1/p" docs/teaching.md
+}
+
+# shellcheck disable=SC2016 # backquotes of the document
+@test "the guide's plans: a row begins where the last one ends, is as long as what is in it; exercises take what their list says" {
+    for length in 90 180; do
+        at=0
+        while IFS= read -r row; do
+            [[ $row =~ ^([0-9]+)-([0-9]+)\ \| ]]
+            begin=${BASH_REMATCH[1]} end=${BASH_REMATCH[2]}
+            expect "where the row $begin-$end of the plan for $length minutes begins" "$at" "$begin" docs/teaching.md
+            at=$end
+            sum=$(grep -oE '\([0-9]+\)' <<<"$row" | tr -d '()' | paste -sd +)
+            expect "the minutes in the row $begin-$end of the plan for $length minutes" "$((end - begin))" "$((sum))" "$row"
+            exercise=$(sed -nE 's/.*\*\*exercise `([a-z]+)`\*\*.*/\1/p' <<<"$row")
+            if [ -n "$exercise" ]; then
+                expect "the minutes of $exercise" "$(sed -nE "s/^\| [0-9]+ \| \`$exercise\` \| .* \| ([0-9]+) \|$/\1/p" docs/teaching.md)" \
+                    "$(sed -nE 's/.*\*\*exercise `[a-z]+`\*\* \(([0-9]+)\).*/\1/p' <<<"$row")" docs/teaching.md
+                expect_match "the hand-outs that the plan puts out up to $exercise" " $exercise " \
+                    " $(plan "$length" | awk -v end="$end" '{ split($1, minute, "-") } minute[2] <= end' | grep -oE 'put out `handout-[a-z]+' | sed 's/.*-//' | xargs) " "$row"
+            fi
+            minute=$(sed -nE 's/.*\*\*Minute ([0-9]+): put out.*/\1/p' <<<"$row")
+            expect "minute ${minute:=$begin} lies in the row $begin-$end" yes "$( ((minute >= begin && minute < end)) && echo yes)" docs/teaching.md
+        done < <(plan "$length")
+        expect "where the plan for $length minutes ends" "$length" "$at" docs/teaching.md
+    done
+}
+
 # blocks_of LANGUAGE FILE: writes the fenced blocks of that language into LAB_DIR/block.1 and so on, and prints how many.
 blocks_of() {
     awk -v language="$1" -v name="$LAB_DIR/block." '$0 ~ "^ *```" language "$" { number++; inside = 1; next }
