@@ -306,6 +306,50 @@ targets_of() {
         "$(sed -n '/^| Points | Behaviour |$/,/^$/s/^| \([0-9]*\) | \(.*\) |$/\1 \2/p' docs/teaching.md)" docs/teaching.md
 }
 
+@test "the guide's rule for passing: what it says of points holds for each sum that each exercise allows" {
+    mkdir -p "$LAB_DIR/build/grades/results"
+    for folder in beyond/exercises/*/; do
+        name=$(basename "$folder")
+        tools/classroom/judge --list "$name" >"$LAB_DIR/$name.list"
+        expect "the points of $name" 10 "$(awk '{ sum += $1 } END { print sum }' "$LAB_DIR/$name.list")" "tools/classroom/judge --list $name"
+        mkdir "$LAB_DIR/build/grades/results/$name"
+        # a result for each set of its behaviours
+        awk -F '\t' -v to="$LAB_DIR/build/grades/results/$name" '{ points[NR - 1] = $1; what[NR - 1] = $2 } END {
+            for (set = 0; set < 2 ^ NR; set++) {
+                file = to "/" set ".tsv"
+                for (i = sum = 0; i < NR; i++) {
+                    seen = int(set / 2 ^ i) % 2 * points[i]
+                    sum += seen
+                    print points[i] "\t" seen "\t" what[i] "\t\t\t\t" >file
+                }
+                print "END\t" sum "\t10" >file
+                close(file)
+            }
+        }' "$LAB_DIR/$name.list"
+    done
+    cd "$LAB_DIR"
+    line=$(sed -n "s/^\\$ \(awk -F .*passed.*\)/\1/p" "$ROOT/docs/teaching.md")
+    run bash -c "$line"
+    expect "the status of the guide's command" 0 "$status" "$output"
+    results=(build/grades/results/*/*.tsv)
+    expect "how many results it tells of" "${#results[@]}" "${#lines[@]}" docs/teaching.md
+    expect "who has passed with 2 points or fewer" '' "$(awk '$2 <= 2 && $3 == "passed"' <<<"$output")" docs/teaching.md
+    expect "who has failed with 8 points or more" '' "$(awk '$2 >= 8 && $3 == "failed"' <<<"$output")" docs/teaching.md
+    expect "those with several behaviours that have the most points" 'selfpipe 3 shutdown 4 signalfd 3' \
+        "$(for list in *.list; do echo "$(basename "$list" .list) $(cut -f 1 "$list" | sort -n | uniq -c | awk 'END { print $1 }')"; done | grep -v ' 1$' | xargs)" docs/teaching.md
+    lists=(*.list)
+    expect "how many have one" 11 "$((${#lists[@]} - 3))" docs/teaching.md
+}
+
+@test "the guide's two handlers for reap get what it says" {
+    sed 's/(void)wait(NULL);.*/(void)waitpid(-1, NULL, WNOHANG);/' step6_sigchld/server.c >"$LAB_DIR/once.c"
+    sed 's/(void)wait(NULL);.*/while (wait(NULL) > 0) continue;/' step6_sigchld/server.c >"$LAB_DIR/all.c"
+    for handler in 'once 1 1 0 0 2 4' 'all 1 1 4 0 0 6'; do
+        expect "the points of the handler, and their sum: ${handler%% *}" "${handler#* }" \
+            "$(EX=reap SERVER=$LAB_DIR/${handler%% *}.c FORMAT=tsv UNSAFE=yes timeout 200 tools/classroom/grade 2>"$LAB_DIR/words" | cut -f 2 | xargs)" "$LAB_DIR/words"
+    done
+}
+
 # plan MINUTES: prints the rows of the guide's plan for so many minutes.
 plan() {
     sed -n "/^## A plan for $1 minutes$/,/^\*\*If you fall behind/s/^| \([0-9]*-[0-9]* |\)/\1/p" docs/teaching.md
