@@ -350,6 +350,41 @@ targets_of() {
     done
 }
 
+# a_clone NAME [FILE...]: makes what a clone of that student's repository holds, and the repository that it was cloned from.
+a_clone() {
+    local name=$1 file
+    git init -q --bare "$LAB_DIR/$name.git"
+    git clone -q "$LAB_DIR/$name.git" "$LAB_DIR/clones/$name" 2>/dev/null
+    for file in "${@:2}"; do install -D /dev/stdin "$LAB_DIR/clones/$name/$file" <<<"by $name"; done
+    (cd "$LAB_DIR/clones/$name" && git add -A && git commit -q --allow-empty -m begin && git push -q)
+}
+
+@test "the guide's loops over clones: the sources are copied, and no link is followed; the next hand-out is pushed, and the programs stay" {
+    type -P git >/dev/null || skip_unasked "git is missing"
+    export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=A GIT_COMMITTER_EMAIL=a@example.org
+    mkdir "$LAB_DIR/clones"
+    a_clone ada exercises/close.c exercises/reap.c exercises/notes.txt README.md
+    a_clone grace README.md
+    ln -s ../ada/exercises "$LAB_DIR/clones/grace/exercises"
+    a_clone kurt README.md exercises/close.c
+    ln -s ../../ada/exercises/reap.c "$LAB_DIR/clones/kurt/exercises/reap.c"
+    cd "$LAB_DIR"
+    run bash -c "$(sed -n "s/^ *\\$ \(for clone in clones.*find.*\)/\1/p" "$ROOT/docs/teaching.md")"
+    expect "the status of copying" 0 "$status" "$output"
+    expect "what has been copied" 'ada/close.c ada/reap.c kurt/close.c kurt/reap.c' "$(cd submissions && find . ! -type d | cut -c 3- | sort | xargs)" docs/teaching.md
+    expect "where kurt's reap.c leads to" ../../ada/exercises/reap.c "$(readlink submissions/kurt/reap.c)" docs/teaching.md
+    mkdir -p handout/exercises
+    echo new >handout/README.md
+    tar czf handout-reap.tar.gz handout
+    rm clones/grace/exercises clones/kurt/exercises/reap.c
+    run bash -c "$(sed -n "s/^\\$ \(for clone in clones.*tar xzf.*\)/\1/p" "$ROOT/docs/teaching.md")"
+    expect "the status of handing out" 0 "$status" "$output"
+    for name in ada grace kurt; do
+        expect "the README in $name's repository" new "$(git -C "$name.git" show HEAD:README.md)" "$output"
+    done
+    expect "the program in ada's" "by ada" "$(git -C ada.git show HEAD:exercises/reap.c)" "$output"
+}
+
 # plan MINUTES: prints the rows of the guide's plan for so many minutes.
 plan() {
     sed -n "/^## A plan for $1 minutes$/,/^\*\*If you fall behind/s/^| \([0-9]*-[0-9]* |\)/\1/p" docs/teaching.md
