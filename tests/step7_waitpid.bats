@@ -59,7 +59,7 @@ expect_no_child() {
     kill -STOP "$child"
     expect_soon "the child is stopped" "ps -o stat" in_state "$child" T
     expect_soon "the server is back in accept, as no child has ended" \
-        "grim_reaper: in wait: WNOHANG is missing; alive elsewhere: its loop goes on although waitpid returns 0. waitpid(2)" \
+        "grim_reaper: in wait: WNOHANG is missing; running: its loop goes on although waitpid returns 0. waitpid(2)" \
         is_in accept "$SERVER_PID"
     connect second
     ask "$second"

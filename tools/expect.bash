@@ -59,7 +59,11 @@ whereabouts() {
         for call in accept recv sleep wait ${WAITS_IN-}; do
             if is_in "$call" "$1"; then echo "in $call" && return; fi
         done
-        echo "alive, but not in accept, recv, sleep or wait"
+        if in_state "$1" R; then
+            echo "running, not asleep in any call"
+        else
+            echo "asleep, but not in accept, recv, sleep or wait"
+        fi
         ;;
     esac
 }
@@ -75,7 +79,7 @@ silent_crowd() {
     local i
     CROWD=()
     for ((i = 0; i < $1; i++)); do connect "CROWD[i]"; done
-    expect_soon "each of $1 silent clients has a child, which waits for the request" \
+    expect_soon "$(if (($1 == 1)); then echo "a silent client"; else echo "each of $1 silent clients"; fi) has a child, which waits for the request" \
         "${2:-${LOOK_AT_FORK:-"fork in serve_forever, recv in the child"}}" all_in recv "$SERVER_PID" "$1"
 }
 

@@ -14,7 +14,7 @@ has_reported() {
     grep -aEq "(^|[^0-9])$1[^0-9](.*[^0-9])?$2([^0-9]|\$)" "$SERVER_OUT"
 }
 wanted_has_reported() {
-    echo "a line with the PID, $1, and then the status, $2"
+    echo "a line with the child's PID, $1${CONFINE:+" (processes in the sandbox have small numbers)"}, and then the status, $2"
 }
 seen_has_reported() {
     echo "no such line; the last one is: $(tail -c 1000 "$SERVER_OUT" | tr -d '\0' | grep -a '[^[:space:]]' | tail -n 1 | head -c 200)"

@@ -2,16 +2,23 @@
 #
 # Exercise 12, limit: what is judged, in the words of tools/classroom/judge.
 
-MOST=8 # children at a time
+MOST=8  # children at a time
+QUEUE=5 # clients that the kernel holds for the server: what listen(2) asks for in the first stages, and so in some beginnings
 
-# fill CLIENTS: so many silent clients in CROWD; returns when MOST have a child, and no more get one.
+# fill CLIENTS: so many silent clients in CROWD, MOST + QUEUE at the most; returns when MOST have a child, and no more get one.
 fill() {
     local i
     CROWD=()
     serve
     expect_waiting "before its first client"
     BEFORE=$(descriptors_of "$SERVER_PID")
-    for ((i = 0; i < $1; i++)); do connect "CROWD[i]"; done
+    for ((i = 0; i < $1; i++)); do
+        connect "CROWD[i]"
+        if ((i < MOST)); then
+            expect_soon "silent client number $((i + 1)) has come: it is to have a child, as those before it have" "$LOOK_AT_FORK" \
+                all_in recv "$SERVER_PID" "$((i + 1))"
+        fi
+    done
     expect_soon "$1 silent clients have come: how many get a child" \
         "ps -o pid,ppid,stat,args --ppid PID, for the PID of the server: how many children are there, and what decides that?" \
         stays_at "$MOST"
@@ -33,15 +40,15 @@ seen_stays_at() {
 }
 
 eight() {
-    fill 20
+    fill $((MOST + QUEUE))
     expect_soon "the server, when it has $MOST children and cannot serve more" \
         "strace -p PID: what does it do again and again? It is to sleep until a child ends; which calls wait for that?" is_at_rest "$SERVER_PID"
 }
 
 # Those who must wait are in the queue of the kernel, and not in the server's hands.
 queued() {
-    fill 20
-    expect "20 silent clients have come: how many of them the kernel holds in the queue" "$((20 - MOST))" "$(queue_of "$PORT")" \
+    fill $((MOST + QUEUE))
+    expect "$((MOST + QUEUE)) silent clients have come: how many of them the kernel holds in the queue" "$QUEUE" "$(queue_of "$PORT")" \
         "ss -ltn shows the queue, as Recv-Q. When is accept called: before there is room for another child, or after it?"
     expect "the open descriptors of the server meanwhile" "$BEFORE" "$(descriptors_of "$SERVER_PID")" "ls -l /proc/PID/fd, for the PID of the server"
 }
@@ -64,16 +71,16 @@ next_one() {
 # All children end while the server is stopped: it gets one signal for all.
 at_once() {
     local i
-    fill $((2 * MOST))
+    fill $((MOST + QUEUE))
     freeze
     for ((i = 0; i < MOST; i++)); do ask "${CROWD[i]}"; done
     expect_soon "all $MOST children have ended, and nobody has asked about them: the server is stopped" \
         "does each child end by _exit? strace -f -e trace=wait4,exit_group ./mine" has_zombies "$SERVER_PID" "$MOST"
     kill -CONT "$SERVER_PID"
-    expect_soon "the children when $MOST have ended at once, with one signal for all, and $MOST other clients wait" \
+    expect_soon "the children when $MOST have ended at once, with one signal for all, and $QUEUE other clients wait" \
         "for how many is there room now, and for how many does the server think there is? Count what the handler asks, and what it counts: strace -e trace=wait4,accept -p PID" \
-        all_in recv "$SERVER_PID" "$MOST"
-    for ((i = MOST; i < 2 * MOST; i++)); do expect_answer "${CROWD[i]}" "client number $((i + 1))"; done
+        all_in recv "$SERVER_PID" "$QUEUE"
+    for ((i = MOST; i < MOST + QUEUE; i++)); do expect_answer "${CROWD[i]}" "client number $((i + 1))"; done
     expect_no_child "when all clients have been served"
 }
 
@@ -101,8 +108,8 @@ seen_other_child() {
 }
 
 behaviour 1 one_by_one "After each of three clients, one after the other, no child and no descriptor is left"
-behaviour 3 eight "Twenty silent clients come: eight get a child, and the server sleeps then"
-behaviour 1 queued "The other twelve wait in the kernel's queue, and not in the server's hands"
+behaviour 3 eight "Thirteen silent clients come: eight get a child, and the server sleeps then"
+behaviour 1 queued "The other five wait in the kernel's queue, and not in the server's hands"
 behaviour 2 next_one "As soon as a child ends, the next client gets one, until all have been served"
-behaviour 2 at_once "Eight children end with one signal for all of them: the next eight clients are served"
+behaviour 2 at_once "Eight children end with one signal for all of them: the five clients that wait are served"
 behaviour 1 killed "A child that is killed makes room, too; and the server waits so that it cannot miss its end"

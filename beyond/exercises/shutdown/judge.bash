@@ -68,14 +68,15 @@ refuses() {
     for CHILD in "${CHILDREN[@]}"; do kill -KILL "$CHILD" || true; done
     expect_status "whose last child has ended, after SIGTERM"
 }
+# (Who asks by connecting, as long as somebody listens, fills the queue, and waits then.)
 refused() {
-    ! { : <>"/dev/tcp/127.0.0.1/$PORT"; } 2>/dev/null
+    ! is_listening && ! { : <>"/dev/tcp/127.0.0.1/$PORT"; } 2>/dev/null
 }
 wanted_refused() {
     echo "refused: connection refused"
 }
 seen_refused() {
-    echo "it is taken in"
+    echo "it is taken in: somebody listens still at its port"
 }
 
 finishes() {

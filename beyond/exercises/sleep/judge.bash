@@ -77,7 +77,7 @@ each_its_own() {
     serve -s 0.5
     for turn in first second third; do
         expect_sleep "the $turn client" 0.5 \
-            "does the server sleep for each client, or for the first one only? strace -e trace=accept,clock_nanosleep ./mine -s 0.5"
+            "does the server sleep for each client, not for the first one only, and for half a second? strace -e trace=accept,clock_nanosleep ./mine -s 0.5"
     done
 }
 

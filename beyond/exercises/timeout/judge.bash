@@ -67,7 +67,7 @@ wanted_lets_go() {
     echo "it ends after 2 seconds: an end of file for the client"
 }
 seen_lets_go() {
-    echo "it does not end; children: $(count_children "$SERVER_PID")"
+    echo "it does not end; $(seen_instead all_in recv "$SERVER_PID")"
 }
 
 # Ten silent ones and one who asks.
