@@ -377,12 +377,13 @@ is_tcp() {
     [ "$(tcp_state "$1" "$2")" = "$3" ]
 }
 
-# Prints how many connections wait in the queue of the listening socket at port $1.
+# Prints how many connections wait in the queue of the listening socket at port $1; 0 if there is none.
 queue_of() {
     local queues lines
     printf -v lines ': [0-9A-F]*:%04X [0-9A-F]*:0000 0A ' "$1"
     read -r _ _ _ _ queues _ < <(grep "$lines" /proc/net/tcp)
-    echo $((16#${queues##*:}))
+    queues=${queues##*:}
+    echo $((16#${queues:-0}))
 }
 
 # --- clients -------------------------------------------------------------------------------------

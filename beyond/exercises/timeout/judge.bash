@@ -9,6 +9,7 @@ LOOK_AT_TIME="nc localhost PORT, and type nothing: when does it return? strace -
 
 # connect_and_ask VARIABLE: connects, and has sent its request before its time begins: the server is stopped meanwhile.
 connect_and_ask() {
+    expect_room
     kill -STOP "$SERVER_PID"
     connect "$1"
     ask "${!1}"
