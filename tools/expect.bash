@@ -74,11 +74,11 @@ freeze() {
     expect_soon "the server is stopped" "ps -o pid,stat" in_state "$SERVER_PID" T
 }
 
-# silent_crowd N [LOOK]: sets CROWD to N silent clients; returns when each of them has a child, in recv.
+# silent_crowd N [LOOK]: sets SILENT_CLIENTS to N silent clients; returns when each of them has a child, in recv.
 silent_crowd() {
     local i
-    CROWD=()
-    for ((i = 0; i < $1; i++)); do connect "CROWD[i]"; done
+    SILENT_CLIENTS=()
+    for ((i = 0; i < $1; i++)); do connect "SILENT_CLIENTS[i]"; done
     expect_soon "$(if (($1 == 1)); then echo "a silent client"; else echo "each of $1 silent clients"; fi) has a child, which waits for the request" \
         "${2:-${LOOK_AT_FORK:-"fork in serve_forever, recv in the child"}}" all_in recv "$SERVER_PID" "$1"
 }
@@ -92,7 +92,7 @@ lose_signals() {
     silent_crowd "$1"
     expect_soon "the server waits in ${WAITS_IN:-accept}" "${LOOK_AT_ACCEPT:-serve_forever}" is_in "${WAITS_IN:-accept}" "$SERVER_PID"
     freeze
-    for client in "${CROWD[@]}"; do ask "$client"; done
+    for client in "${SILENT_CLIENTS[@]}"; do ask "$client"; done
     expect_soon "all $1 children are dead, and nobody has waited for them: the server is stopped" \
         "${LOOK_AT_DEAD:-$WHO_REAPS}" has_zombies "$SERVER_PID" "$1"
     kill -CONT "$SERVER_PID"

@@ -21,7 +21,7 @@ check_jobs() {
 
 # check_exercise: sets EX to the name of the exercise of that name or number.
 check_exercise() {
-    [[ $EX != *[!a-z0-9]* ]] && find_exercise "$EX" || fail "there is no exercise EX=$(visible "$EX"); EX is one of: ${NAMES[*]}"
+    find_exercise "$EX" || fail "there is no exercise EX=$(visible "$EX"); EX is one of: ${NAMES[*]}"
     EX=$EXERCISE
 }
 

@@ -5,15 +5,15 @@
 MOST=8  # children at a time
 QUEUE=5 # clients that the kernel holds for the server: what listen(2) asks for in the first stages, and so in some beginnings
 
-# fill CLIENTS: so many silent clients in CROWD, MOST + QUEUE at the most; returns when MOST have a child, and no more get one.
+# fill CLIENTS: so many silent clients in SILENT_CLIENTS, MOST + QUEUE at the most; returns when MOST have a child, and no more get one.
 fill() {
     local i
-    CROWD=()
+    SILENT_CLIENTS=()
     serve
     expect_waiting "before its first client"
     BEFORE=$(descriptors_of "$SERVER_PID")
     for ((i = 0; i < $1; i++)); do
-        connect "CROWD[i]"
+        connect "SILENT_CLIENTS[i]"
         if ((i < MOST)); then
             expect_soon "silent client number $((i + 1)) has come: it is to have a child, as those before it have" "$LOOK_AT_FORK" \
                 all_in recv "$SERVER_PID" "$((i + 1))"
@@ -57,8 +57,8 @@ next_one() {
     local i
     fill 12
     for ((i = 0; i < 12; i++)); do
-        ask "${CROWD[i]}"
-        expect_greeting "${CROWD[i]}" "client number $((i + 1)) of 12"
+        ask "${SILENT_CLIENTS[i]}"
+        expect_greeting "${SILENT_CLIENTS[i]}" "client number $((i + 1)) of 12"
         expect_soon "children, when $((i + 1)) of 12 clients have been served" \
             "a child has ended, and another client waits in the queue: what wakes the server, and what does it do then? strace -p PID" \
             all_in recv "$SERVER_PID" "$((11 - i < MOST ? 11 - i : MOST))"
@@ -73,14 +73,14 @@ at_once() {
     local i
     fill $((MOST + QUEUE))
     freeze
-    for ((i = 0; i < MOST; i++)); do ask "${CROWD[i]}"; done
+    for ((i = 0; i < MOST; i++)); do ask "${SILENT_CLIENTS[i]}"; done
     expect_soon "all $MOST children have ended, and nobody has asked about them: the server is stopped" \
         "does each child end by _exit? strace -f -e trace=wait4,exit_group ./mine" has_zombies "$SERVER_PID" "$MOST"
     kill -CONT "$SERVER_PID"
     expect_soon "the children when $MOST have ended at once, with one signal for all, and $QUEUE other clients wait" \
         "for how many is there room now, and for how many does the server think there is? Count what the handler asks, and what it counts: strace -e trace=wait4,accept -p PID" \
         all_in recv "$SERVER_PID" "$QUEUE"
-    for ((i = MOST; i < MOST + QUEUE; i++)); do expect_answer "${CROWD[i]}" "client number $((i + 1))"; done
+    for ((i = MOST; i < MOST + QUEUE; i++)); do expect_answer "${SILENT_CLIENTS[i]}" "client number $((i + 1))"; done
     expect_no_child "when all clients have been served"
 }
 

@@ -8,8 +8,8 @@ vanish() {
     serve
     silent_crowd 5 "who is whose child? ps -e -o pid,ppid,stat,args, or pstree -p PID, for the PID of the server"
     freeze
-    for client in "${CROWD[@]}"; do ask "$client"; done
-    for client in "${CROWD[@]}"; do expect_greeting "$client" "one of five clients"; done
+    for client in "${SILENT_CLIENTS[@]}"; do ask "$client"; done
+    for client in "${SILENT_CLIENTS[@]}"; do expect_greeting "$client" "one of five clients"; done
     expect_soon "how many of five children are left when they have ended, while the server is stopped and can do nothing about them" \
         "here nobody is to wait for the children, no handler either: the kernel can be told beforehand not to keep them. strace -f -e trace=rt_sigaction,wait4 ./mine shows who waits; man 2 sigaction, sa_flags" \
         has_children "$SERVER_PID" 0

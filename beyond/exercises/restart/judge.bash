@@ -36,8 +36,8 @@ several() {
     silent_crowd 5
     for ((i = 0; i < 5; i++)); do
         expect_waiting "before client number $((i + 1)) of five asks, and when the children of those before it have ended" "$LOOK_AT_END"
-        ask "${CROWD[i]}"
-        expect_greeting "${CROWD[i]}" "one of five clients"
+        ask "${SILENT_CLIENTS[i]}"
+        expect_greeting "${SILENT_CLIENTS[i]}" "one of five clients"
         expect_soon "children that are left, when client number $((i + 1)) of five has been served" "$LOOK_AT_END" \
             has_children "$SERVER_PID" "$((4 - i))"
     done

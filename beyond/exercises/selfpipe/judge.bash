@@ -74,7 +74,7 @@ clean_child() {
     has_pipe
     silent_crowd 1
     expect_socket_alone "$(children_of "$SERVER_PID")"
-    expect_answer "${CROWD[0]}" "that client"
+    expect_answer "${SILENT_CLIENTS[0]}" "that client"
 }
 
 # A pipe that is full is a pipe with more signals than anybody reads. The judge fills it itself, while the server is stopped.
@@ -89,8 +89,8 @@ full() {
             "$( (($(flags_of "$PIPE_WRITE") & 04000)) && echo "does not wait when the pipe is full" || echo "waits")" \
             "cat /proc/PID/fdinfo/$PIPE_WRITE; man 7 pipe, \"I/O on pipes\": what does write do when a pipe is full?"
     fi
-    ask "${CROWD[0]}"
-    expect_greeting "${CROWD[0]}" "a client"
+    ask "${SILENT_CLIENTS[0]}"
+    expect_greeting "${SILENT_CLIENTS[0]}" "a client"
     expect_soon "its child has ended, and nobody has asked about it: the server is stopped" "$LOOK_AT_DEAD" has_zombies "$SERVER_PID" 1
     kill -CONT "$SERVER_PID"
     expect_waiting "when a child has ended while the pipe was full" \

@@ -61,14 +61,14 @@ unblocked() {
     expect "what a child does with the signal SIGCHLD, while it waits for the request" "it does not block it" \
         "$(if [ "$(disposition_of CHLD "$child")" = blocked ]; then echo "it blocks it"; else echo "it does not block it"; fi)" \
         "grep SigBlk /proc/PID/status, for the PID of the child: it has inherited that, and so would every program it executes, which could never hear of a child of its own. man 2 sigprocmask"
-    expect_answer "${CROWD[0]}" "that client"
+    expect_answer "${SILENT_CLIENTS[0]}" "that client"
 }
 
 clean_child() {
     has_signalfd
     silent_crowd 1
     expect_socket_alone "$(children_of "$SERVER_PID")"
-    expect_answer "${CROWD[0]}" "that client"
+    expect_answer "${SILENT_CLIENTS[0]}" "that client"
 }
 
 behaviour 1 answered "A client gets the whole answer and the end of its connection"
