@@ -310,13 +310,13 @@ hint: ## Give a hint for an exercise: EX=reap LEVEL=1, 2 or 3, each of which giv
 solution: ## Make the model solution of an exercise, and show how it differs from what is given: EX=reap. It is in no hand-out.
 	@tools/classroom/solution --show $(EX)
 
-grade: client/client ## Judge a solution of an exercise, in a sandbox: EX=reap SERVER=./mine; FORMAT=tap, junit, gradescope, csv, page.
+grade: ## Judge a solution of an exercise, in a sandbox: EX=reap SERVER=./mine; FORMAT=tap, junit, gradescope, csv, page.
 	@tools/classroom/grade
 
-grade-all: client/client ## Judge a class, DIR=submissions, in parallel; what it finds is put into OUT=build/grades.
+grade-all: ## Judge a class, DIR=submissions, in parallel; what it finds is put into OUT=build/grades.
 	@tools/classroom/grade-all
 
-progress: client/client ## Say which exercises your programs in exercises/ pass, and what is next; WATCH=1 judges again on each save.
+progress: ## Say which exercises your programs in exercises/ pass, and what is next; WATCH=1 judges again on each save.
 	@tools/classroom/progress
 
 test-classroom: $(BUILT) ## Test the classroom: exercises, sandbox, grading, hand-out.

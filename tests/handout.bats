@@ -304,6 +304,14 @@ alone() {
     expect_match "what it says" 'try next' "$output" "$stderr"
 }
 
+@test "handout: a report for a machine is alone on standard output, in a hand-out where nothing is built yet" {
+    unpack
+    alone grade EX=sleep SERVER="$EXERCISES/sleep/begin.c" FORMAT=junit
+    expect "the status of make grade" 2 "$status" "$output$stderr" # make's, of a status of 1
+    expect_match "its first line" '^<\?xml ' "${lines[0]}" "$stderr"
+    expect_match "its last" '^</testsuites>$' "${lines[-1]}" "$stderr"
+}
+
 # Prints how many exercises progress says are passed.
 passed() {
     sed -n 's/^\([0-9]*\) of [0-9]* passed\.$/\1/p' <<<"$output"

@@ -177,6 +177,19 @@ asked() {
     expect_soon "the judging has been ended" end_jobs test -e ended
 }
 
+# repository ARGUMENT...: what make says there, with the repository's Makefile, where nothing is built.
+repository() {
+    cp "$ROOT/Makefile" .
+    run --separate-stderr timeout 60 make --no-print-directory "$@" </dev/null
+}
+
+@test "make grade prints the report alone, and builds nothing" {
+    echo "solved one" >mine.c
+    repository grade EX=one SERVER=mine.c FORMAT=tsv
+    expect "the status" 0 "$status" "$stderr"
+    expect "what is on standard output" "$(printf '10\t10\tIt is solved\t\t\t\t\nEND\t10\t10')" "$output" "grade in Makefile"
+}
+
 # --- watch mode ----------------------------------------------------------------------------------
 
 # watch [PREFIX...]: opens the watch mode in a terminal of 80x24. What the terminal was like before and after is in
