@@ -300,7 +300,11 @@ $(BEYOND_CLIENT): beyond/client/talk.c $(FLAGS)
 # --- the classroom: exercises, hand-outs, grading (beyond/exercises, tools/classroom).
 export EX LEVEL FORMAT DIR OUT WATCH UNSAFE AGAIN
 
-.PHONY: handout hint solution grade grade-all progress test-classroom deps-classroom
+# The students' programs, a file each.
+MINE := $(wildcard exercises/*.c)
+EXERCISES := $(MINE:%.c=$(BUILD)/%)
+
+.PHONY: handout hint solution exercises grade grade-all progress test-classroom deps-classroom
 handout: ## Pack what students get into build/handout.tar.gz, without solutions; UPTO=6: for a class that is at exercise 6.
 	@tools/classroom/handout $(UPTO)
 
@@ -309,6 +313,8 @@ hint: ## Give a hint for an exercise: EX=reap LEVEL=1, 2 or 3, each of which giv
 
 solution: ## Make the model solution of an exercise, and show how it differs from what is given: EX=reap. It is in no hand-out.
 	@tools/classroom/solution --show $(EX)
+
+exercises: $(EXERCISES) ## Build your programs in exercises/, as build/exercises/NAME.
 
 grade: ## Judge a solution of an exercise, in a sandbox: EX=reap SERVER=./mine; FORMAT=tap, junit, gradescope, csv, page.
 	@tools/classroom/grade
@@ -324,3 +330,7 @@ test-classroom: $(BUILT) ## Test the classroom: exercises, sandbox, grading, han
 
 deps-classroom: ## Install what the sandbox and progress need, likewise.
 	@tools/deps classroom
+
+$(EXERCISES): $(BUILD)/%: %.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $< $(LDFLAGS)

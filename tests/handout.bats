@@ -287,6 +287,10 @@ alone() {
     expect "the status of make" 0 "$status" "$stderr"
     expect "what the compiler says" '' "$stderr" tools/classroom/begin
     expect "how many programs there are" "$((${#NAMES[@]} + 1))" "$(find "$HANDOUT/build" "$HANDOUT/client" -type f -perm -1 | wc -l)" "$output"
+    mkdir "$HANDOUT/exercises"
+    cp "$HANDOUT/$EXERCISES/sleep/begin.c" "$HANDOUT/exercises/sleep.c"
+    alone build
+    expect "where one's own program is built" build/exercises/sleep "$(cd "$HANDOUT" && find build/exercises -type f -perm -1)" "$output$stderr"
     alone help
     expect_match "what make help says" 'make hint ' "$output" tools/classroom/student/Makefile
     alone hint

@@ -190,6 +190,23 @@ repository() {
     expect "what is on standard output" "$(printf '10\t10\tIt is solved\t\t\t\t\nEND\t10\t10')" "$output" "grade in Makefile"
 }
 
+@test "make exercises builds the programs, and says of one that cannot be built what the compiler says" {
+    mkdir exercises
+    echo 'int main(void) { return 0; }' >exercises/one.c
+    repository exercises
+    expect "the status" 0 "$status" "$output$stderr"
+    expect "what it says on standard error" '' "$stderr" "exercises in Makefile"
+    expect "what is built" build/exercises/one "$(find build -type f -perm -1)" "exercises in Makefile"
+    echo 'int main(void) { return nothing; }' >exercises/two.c
+    repository exercises
+    expect "the status with one that cannot be built" 2 "$status" "$output"
+    expect "who speaks, the compiler's pictures aside" "exercises/two.c make" \
+        "$(printf '%s\n' "${stderr_lines[@]}" | sed '/^ /d; s/:.*//' | sort -u | xargs)" "$stderr"
+    repository clean
+    expect "what make clean leaves of programs" 'exercises/one.c exercises/two.c' "$(echo exercises/*)" "clean in Makefile"
+    expect "whether it leaves what was built" no "$([ -e build ] && echo yes || echo no)" "clean in Makefile"
+}
+
 # --- watch mode ----------------------------------------------------------------------------------
 
 # watch [PREFIX...]: opens the watch mode in a terminal of 80x24. What the terminal was like before and after is in
