@@ -316,7 +316,8 @@ solution: ## Make the model solution of an exercise, and show how it differs fro
 
 exercises: $(EXERCISES) ## Build your programs in exercises/, as build/exercises/NAME.
 
-grade: ## Judge a solution of an exercise, in a sandbox: EX=reap SERVER=./mine; FORMAT=tap, junit, gradescope, csv, page.
+grade: SERVER := $(or $(SERVER),$(if $(EX),exercises/$(EX).c))
+grade: ## Judge your program, exercises/NAME.c, or another one, in a sandbox: EX=reap SERVER=./mine; FORMAT=tap, junit, gradescope, csv, page.
 	@tools/classroom/grade
 
 grade-all: ## Judge a class, DIR=submissions, in parallel; what it finds is put into OUT=build/grades.

@@ -101,7 +101,7 @@ asked() {
     expect "the status" 0 "$status" "$stderr"
     expect_match "what is said of the first" '^ 1  one        0 of 10 ' "${lines[0]}" "$stderr"
     expect_match "what is said of the second" '^ 2  two        not begun ' "${lines[1]}" "$stderr"
-    expect_match "what is next" 'Next: one\. .*exercises/one\.c is its beginning.*make grade EX=one SERVER=exercises/one\.c' "$output" show_next
+    expect_match "what is next" 'Next: one\. .*exercises/one\.c is its beginning.*make grade EX=one  ' "$output" show_next
     expect "its beginning" "$(<beyond/exercises/one/begin.c)" "$(<exercises/one.c)" begin
     echo "solved one" >>exercises/one.c
     progress
@@ -188,6 +188,16 @@ repository() {
     repository grade EX=one SERVER=mine.c FORMAT=tsv
     expect "the status" 0 "$status" "$stderr"
     expect "what is on standard output" "$(printf '10\t10\tIt is solved\t\t\t\t\nEND\t10\t10')" "$output" "grade in Makefile"
+}
+
+@test "make grade judges exercises/NAME.c unless told otherwise" {
+    mkdir exercises
+    echo "solved one" >exercises/one.c
+    echo "nothing" >mine.c
+    repository grade EX=one FORMAT=tsv
+    expect_match "what is said of exercises/one.c" '^10[[:blank:]]10' "$output" "$stderr"
+    repository grade EX=one SERVER=mine.c FORMAT=tsv
+    expect_match "what is said of another one" '^10[[:blank:]]0' "$output" "$stderr"
 }
 
 @test "make exercises builds the programs, and says of one that cannot be built what the compiler says" {
