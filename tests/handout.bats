@@ -220,14 +220,14 @@ no_text() {
         # shellcheck disable=SC2086 # none, or a word
         unpack $name
         expect "files that are no text" '' "$(no_text)" "tools/classroom/handout"
-        expect "what it has at its top" 'LICENSE Makefile README.md beyond client' \
-            "$(find "$HANDOUT" -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -v '^step\|^docs$\|^tools$' | sort | xargs)" TOOLS
+        expect "what it has at its top" '.gitignore LICENSE Makefile README.md beyond client' \
+            "$(find "$HANDOUT" -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -v '^step\|^docs$\|^tools$' | LC_ALL=C sort | xargs)" TOOLS
         expect "what it has of stages but lessons" '' "$(find "$HANDOUT"/step* -type f ! -name README.md)" put_lesson
         expect "what it has of docs but drawings" '' "$(find "$HANDOUT"/docs -type f ! -name 'step*.svg')" put_lesson
         expect "what it has of exercises" 'README.md begin.c exercise hints.rot13 judge.bash' \
             "$(find "$HANDOUT/$EXERCISES" -type f -printf '%f\n' | sort -u | xargs)" put_exercise
         expect "sources" '' "$(find "$HANDOUT" -name '*.c' ! -name begin.c ! -path '*/client/client.c')" put
-        expect "what is for teachers" '' "$(find "$HANDOUT" -type f -name 'handout*' -o -name begin -o -name 'grade-all' -o -name 'solution*' -o -name '.*')" TOOLS
+        expect "what is for teachers" '' "$(find "$HANDOUT" -type f -name 'handout*' -o -name begin -o -name 'grade-all' -o -name 'solution*' -o -name '.*' ! -path "$HANDOUT/.gitignore")" TOOLS
     done
     expect "the beginnings in that for the last exercise" "${#NAMES[@]}" \
         "$(find "$HANDOUT" -name begin.c | wc -l)" is_shown
@@ -306,6 +306,21 @@ alone() {
     alone grade EX=sleep SERVER=build/beginnings/sleep
     expect "the status of make grade, of a beginning" 2 "$status" "$output$stderr" # make's, of a status of 1
     expect_match "what it says" 'try next' "$output" "$stderr"
+}
+
+@test "handout: put into a repository, git leaves out what is built, and nothing else" {
+    local seen
+    command -v git >/dev/null || skip_unasked "git is missing"
+    unpack
+    mkdir "$HANDOUT/exercises"
+    cp "$HANDOUT/$EXERCISES/sleep/begin.c" "$HANDOUT/exercises/sleep.c"
+    git init -q "$HANDOUT"
+    git -C "$HANDOUT" add .
+    alone build
+    seen=$(git -C "$HANDOUT" status --porcelain --untracked-files=all)
+    expect "what git sees of what was built" '' "$(sed '/^A /d' <<<"$seen")" tools/classroom/student/gitignore
+    expect "how many files git has" "$(find "$HANDOUT" -path '*/.git' -prune -o -path "$HANDOUT/build" -prune -o -type f ! -path '*/client/client' -print | wc -l)" \
+        "$(grep -c '^A ' <<<"$seen")" tools/classroom/student/gitignore
 }
 
 @test "handout: a report for a machine is alone on standard output, in a hand-out where nothing is built yet" {
