@@ -333,7 +333,17 @@ alone() {
 
 # Prints how many exercises progress says are passed.
 passed() {
-    sed -n 's/^\([0-9]*\) of [0-9]* passed\.$/\1/p' <<<"$output"
+    sed -nE 's/^([0-9]*) of [0-9]* passed(, [0-9]+ taken for done)?\.$/\1/p' <<<"$output"
+}
+
+# stub_grade: what a judge says is not what this is about: in the hand-out who has written "solved NAME" passes.
+stub_grade() {
+    cat >"$HANDOUT/tools/classroom/grade" <<'STUB'
+#!/usr/bin/env bash
+if grep -q "solved $EX" "$SERVER"; then earned=10; else earned=1; fi
+printf '10\t%s\tIt is solved\t\t\t\t\nEND\t%s\t10\n' "$earned" "$earned"
+((earned == 10))
+STUB
 }
 
 @test "handout: alone it judges: every beginning fails its exercise, every solution passes" {
@@ -349,16 +359,39 @@ passed() {
     expect "how many solutions pass" "${#NAMES[@]}" "$(passed)" "$output$stderr"
 }
 
+@test "handout: progress begins where the class is, with a beginning that is in it; each earlier one has one, too" {
+    local name other
+    for name in "${NAMES[@]}"; do
+        unpack "$name"
+        stub_grade
+        alone progress
+        expect_match "what is next" "Next: $name\\." "$output" "$stderr"
+        expect "what has been begun" "$name.c" "$(ls "$HANDOUT/exercises")" choose
+        expect "how many are taken for done" "$((${NUMBER[$name]} - 1))" "$(grep -c ' taken for done  ' <<<"$output")" "$output"
+        expect "how many are passed" 0 "$(passed)" "$output"
+        for other in "${NAMES[@]:0:NUMBER[$name]-1}"; do
+            expect "whether there is a beginning of $other" yes "$([ -e "$HANDOUT/$EXERCISES/$other/begin.c" ] && echo yes)" is_shown
+        done
+    done
+}
+
+@test "handout: a later one, unpacked over an earlier, moves the class on; what a student has done stays" {
+    unpack
+    stub_grade
+    alone progress
+    echo "/* solved sleep */" >>"$HANDOUT/exercises/sleep.c"
+    "$REPOSITORY/tools/classroom/handout" handler
+    tar -xzf "$REPOSITORY/build/handout.tar.gz" -C "$LAB_DIR/unpacked"
+    stub_grade
+    alone progress
+    expect_match "what is passed, and what is next" "1 of ${#NAMES[@]} passed, 2 taken for done\..*Next: handler\. " "$output" "$stderr"
+    expect "what has been begun" 'handler.c sleep.c' "$(cd "$HANDOUT/exercises" && echo *)" choose
+}
+
 @test "handout: from the first exercise to the last, each begins with one's own solution of an earlier one" {
     local name
     unpack
-    # (What a judge says is not what this is about: who has written "solved NAME" passes.)
-    cat >"$HANDOUT/tools/classroom/grade" <<'STUB'
-#!/usr/bin/env bash
-if grep -q "solved $EX" "$SERVER"; then earned=10; else earned=1; fi
-printf '10\t%s\tIt is solved\t\t\t\t\nEND\t%s\t10\n' "$earned" "$earned"
-((earned == 10))
-STUB
+    stub_grade
     for name in "${NAMES[@]}"; do
         alone progress
         expect_match "what is next" "Next: $name\." "$output" "$stderr"

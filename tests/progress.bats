@@ -113,7 +113,7 @@ asked() {
     progress
     echo "solved three" >>exercises/three.c
     progress
-    expect_match "the end" '3 of 3 passed.*There is no next one' "$output" show_next
+    expect_match "the end" '3 of 3 passed.*There is no next one: you have done them all\.$' "$output" show_next
 }
 
 @test "progress: a program that is there is never overwritten" {
@@ -154,6 +154,51 @@ asked() {
         expect "the status of $bad" 2 "$status" "$output"
         expect "how many lines it says" 1 "${#stderr_lines[@]}" "$stderr"
     done
+}
+
+# has_program NAME: is there a program of the student's for that exercise? Prints yes or no.
+has_program() {
+    if [ -e "exercises/$1.c" ]; then echo yes; else echo no; fi
+}
+
+@test "progress: in a hand-out for a class at an exercise it begins there; what is before it is taken for done" {
+    echo two >tools/classroom/upto
+    echo begin two >beyond/exercises/two/begin.c
+    progress
+    expect "the status" 0 "$status" "$stderr"
+    expect_match "what is said of the first" '^ 1  one        taken for done  The exercise one' "${lines[0]}" is_done
+    expect_match "what is said of the third" '^ 3  three      not begun       The exercise three' "${lines[2]}" show_all
+    expect_match "what is passed, and what is next" '0 of 3 passed, 1 taken for done\..*Next: two\. ' "$output" choose
+    expect "what the second begins with" "begin two" "$(<exercises/two.c)" begin
+    expect "whether the first has been begun" no "$(has_program one)" choose
+    echo "solved two" >exercises/two.c
+    progress
+    expect_match "what is next, with that one passed" '1 of 3 passed, 1 taken for done\..*Next: three\. ' "$output" choose
+    echo "solved three" >exercises/three.c
+    progress
+    expect_match "the end" '2 of 3 passed, 1 taken for done\..*There is no next one: .* but for what is taken for done\.$' "$output" choose
+    expect "whether the first has been begun in the end" no "$(has_program one)" choose
+}
+
+@test "progress: in such a hand-out, too, one can do an earlier one; once begun it counts" {
+    echo two >tools/classroom/upto
+    echo begin two >beyond/exercises/two/begin.c
+    progress EX=one
+    expect_match "what is next, when asked for" ' 1  one        0 of 10 .*0 of 3 passed\..*Next: one\. ' "$output" "$stderr"
+    progress
+    expect_match "what is next, when not" ' 1  one        0 of 10 .*Next: two\. ' "$output" choose
+    echo "solved two" >exercises/two.c
+    echo "solved three" >exercises/three.c
+    progress
+    expect_match "what is next, when all the others are passed" '2 of 3 passed\..*Next: one\. ' "$output" choose
+    echo "solved one" >exercises/one.c
+    progress
+    expect_match "the end" '3 of 3 passed\..*There is no next one' "$output" choose
+    rm exercises/*
+    echo three >tools/classroom/upto
+    echo begin three >beyond/exercises/three/begin.c
+    progress
+    expect_match "what is next in a later hand-out" '0 of 3 passed, 2 taken for done\..*Next: three\. ' "$output" read_class
 }
 
 @test "progress: what cannot be judged is said to be so, with the reason, and judged another time" {
@@ -297,6 +342,16 @@ none_left() {
     see "the next" 'exercises/two.c, for exercise 2 of 3' '0 of 10'
     press h
     see "its first hint" 'Look at two\.'
+    press q
+    expect_soon "q ends it" watch has_status
+}
+
+@test "progress: watch mode, n: what is taken for done is no next one" {
+    echo two >tools/classroom/upto
+    for name in two three; do echo "begin $name" >"beyond/exercises/$name/begin.c"; done
+    watch EX=three
+    press n
+    see "that it goes on with the second" 'exercises/two.c, for exercise 2 of 3' '0 of 10'
     press q
     expect_soon "q ends it" watch has_status
 }

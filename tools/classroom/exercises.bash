@@ -3,8 +3,9 @@
 # What hint, progress and handout know of the exercises. Its caller stands at the top of the repository, or of a
 # hand-out, which is laid out alike.
 
-EXERCISES=beyond/exercises # what is asked, an exercise a folder
-PROGRAMS=exercises         # the student's own programs, exercises/NAME.c: git and make clean leave them alone
+EXERCISES=beyond/exercises    # what is asked, an exercise a folder
+PROGRAMS=exercises            # the student's own programs, exercises/NAME.c: git and make clean leave them alone
+CLASS_AT=tools/classroom/upto # in a hand-out: the exercise that the class is at
 
 # read_exercises: sets NAMES to the names of the exercises in their order and, for each of them, NUMBER, TITLE, BASE,
 # SOLUTION; returns 1 where there is none.
@@ -34,6 +35,20 @@ find_exercise() {
         fi
     done
     return 1
+}
+
+# read_class: sets UPTO to the exercise that the class is at: what comes before it is taken for done. The first, where
+# nothing is said.
+read_class() {
+    local name=''
+    { read -r name <"$CLASS_AT"; } 2>/dev/null
+    UPTO=${NAMES[0]}
+    if find_exercise "$name"; then UPTO=$EXERCISE; fi
+}
+
+# is_done NAME: is that exercise behind the class?
+is_done() {
+    ((${NUMBER[$1]} < ${NUMBER[$UPTO]}))
 }
 
 # before NAME: sets BEFORE to the exercise whose solution that one begins with: its base is that solution or, where it
