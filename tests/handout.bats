@@ -375,6 +375,24 @@ STUB
     done
 }
 
+@test "handout: its README begins where the class is, and has what is true there alone" {
+    local name text
+    for name in "${NAMES[@]}"; do
+        unpack "$name"
+        text=$(<"$HANDOUT/README.md")
+        expect_match "what it begins with" "first \`exercises/$name\.c\`.*\[beyond/exercises/$name\]" "$text" put_readme
+        expect "of which exercise its examples are" "EX=$name build/exercises/$name exercises/$name.c" \
+            "$(sed '/^| /d; s/EX=1\b//' <<<"$text" | grep -oE 'EX=[a-z0-9]+|[a-z/]*exercises/[a-z]+(\.c)?' | grep -v '^beyond' | sort -u | xargs)" put_readme
+        expect "whether it says that something is taken for done" "$([ "$name" = sleep ] || echo yes)" \
+            "$(grep -q 'taken for done' <<<"$text" && echo yes)" put_readme
+        expect "whether it says what one's own program is copied for" "$([ "$(ls "$HANDOUT/$EXERCISES"/*/begin.c | wc -l)" = ${#NAMES[@]} ] || echo yes)" \
+            "$(grep -q 'begin with your own program' <<<"$text" && echo yes)" put_readme
+        expect "whether close may pass at once" "$([ -e "$HANDOUT/$EXERCISES/close/begin.c" ] || echo yes)" \
+            "$(grep -qF 'If `close` passes' <<<"$text" && echo yes)" put_readme
+        expect "marks that are left" '' "$(grep -F '<!--' <<<"$text")" put_readme
+    done
+}
+
 @test "handout: a later one, unpacked over an earlier, moves the class on; what a student has done stays" {
     unpack
     stub_grade
