@@ -244,6 +244,28 @@ no_text() {
     done
 }
 
+@test "handout: its texts do not send anybody to tests, translations or drawings that are not in it" {
+    local stage head target
+    plain() { sed -E 's/\[([^]]*)\]\([^)]*\)/\1/g' "$1"; }
+    unpack all
+    expect "what they say of tests, of pictures, of translations" '' \
+        "$(cd "$HANDOUT" && grep -rnE 'tests/|make (test|picture)|\<test [0-9]+\.[0-9]|README\.[-a-zA-Z]+\.md|^中文$|how to read it' --include='*.md' .)" leave_absent
+    for stage in step?_*; do
+        head=$(sed -n 4,5p "$HANDOUT/$stage/README.md")
+        while read -r _ target; do
+            if grep -q "^$target:" "$HANDOUT/Makefile"; then continue; fi
+            expect_match "what its head says is not here" "\`make $target\`" "$head" list_absent
+        done < <(sed 1,5d "$HANDOUT/$stage/README.md" | tr '\n' ' ' | grep -oE '.make [a-z]+' | grep '^`' | sort -u)
+        expect "sections of $stage/README.md, Try aside" "$(grep '^## ' "$stage/README.md" | grep -vx '## Try')" "$(grep '^## ' "$HANDOUT/$stage/README.md")" leave_absent
+        expect "its fences" "$(grep -c '^```' "$stage/README.md")" "$(grep -c '^```' "$HANDOUT/$stage/README.md")" leave_absent
+    done
+    for name in "${NAMES[@]}"; do
+        if grep -qE 'tests/|make test' "$EXERCISES/$name/README.md"; then continue; fi
+        expect "how the README of $name differs, links aside" '' \
+            "$(diff <(plain "$EXERCISES/$name/README.md") <(plain "$HANDOUT/$EXERCISES/$name/README.md"))" leave_absent
+    done
+}
+
 # pack FOLDER COMMAND...: makes the hand-out of a copy of the repository in that folder, by that command, and prints
 # its checksum.
 pack() {
@@ -385,10 +407,10 @@ STUB
             "$(sed '/^| /d; s/EX=1\b//' <<<"$text" | grep -oE 'EX=[a-z0-9]+|[a-z/]*exercises/[a-z]+(\.c)?' | grep -v '^beyond' | sort -u | xargs)" put_readme
         expect "whether it says that something is taken for done" "$([ "$name" = sleep ] || echo yes)" \
             "$(grep -q 'taken for done' <<<"$text" && echo yes)" put_readme
-        expect "whether it says what one's own program is copied for" "$([ "$(ls "$HANDOUT/$EXERCISES"/*/begin.c | wc -l)" = ${#NAMES[@]} ] || echo yes)" \
+        expect "whether it says what one's own program is copied for" "$([ "$(find "$HANDOUT" -name begin.c | wc -l)" = ${#NAMES[@]} ] || echo yes)" \
             "$(grep -q 'begin with your own program' <<<"$text" && echo yes)" put_readme
         expect "whether close may pass at once" "$([ -e "$HANDOUT/$EXERCISES/close/begin.c" ] || echo yes)" \
-            "$(grep -qF 'If `close` passes' <<<"$text" && echo yes)" put_readme
+            "$(grep -q '^If .close. passes' <<<"$text" && echo yes)" put_readme
         expect "marks that are left" '' "$(grep -F '<!--' <<<"$text")" put_readme
     done
 }
