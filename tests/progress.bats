@@ -37,6 +37,10 @@ setup() {
 echo "$EX" >>asked
 if grep -q mute "$SERVER"; then echo "grade: it cannot be judged here" >&2; exit 2; fi
 if grep -q slow "$SERVER"; then : >judging; trap ': >ended; exit 1' TERM; until [ -e go ]; do sleep 0.02; done; fi
+if grep -q unbuilt "$SERVER"; then
+    printf '10\t0\tthe program can be built\twhat the compiler says\tno error\tan error\tread it\nEND\t0\t10\n'
+    exit 1
+fi
 if grep -q "solved $EX" "$SERVER"; then earned=10; else earned=1; fi
 if ((earned < 10)); then why=$'\tthe state\tsolved\tnot solved\twrite solved'; else why=$'\t\t\t\t'; fi
 printf '10\t%d\tIt is solved%s\nEND\t%d\t10\n' "$((earned / 10 * 10))" "$why" "$((earned / 10 * 10))"
@@ -260,6 +264,20 @@ repository() {
     repository clean
     expect "what make clean leaves of programs" 'exercises/one.c exercises/two.c' "$(echo exercises/*)" "clean in Makefile"
     expect "whether it leaves what was built" no "$([ -e build ] && echo yes || echo no)" "clean in Makefile"
+}
+
+@test "progress: a program that cannot be built is told from one that has no points" {
+    progress
+    expect_match "what is said of a beginning" ' 1  one        0 of 10 ' "$output" read_verdict
+    echo unbuilt >exercises/one.c
+    progress
+    expect_match "what is said of a program that cannot be built" ' 1  one        no build +The exercise one' "$output" read_verdict
+}
+
+@test "progress: a WATCH that is none is refused: one line, status 2" {
+    progress WATCH=yes
+    expect "its status" 2 "$status" "$output"
+    expect "what it says" "progress: WATCH=yes: WATCH=1 watches, and nothing else does" "$stderr" "WATCH in tools/classroom/progress"
 }
 
 # --- watch mode ----------------------------------------------------------------------------------
