@@ -55,6 +55,7 @@ MISTAKES=(
     "waits_for_the_one_named|signalfd|1 2 1 1 0 2 1|9|s/while \(waitpid.*/waitpid((pid_t)ignored.ssi_pid, NULL, 0);/"
     "queue_of_five|limit|1 3 1 2 2 1||s/REQUEST_QUEUE_SIZE = 1024/REQUEST_QUEUE_SIZE = 5/"
     "queue_of_five|timeout|1 3 2 2 2||s/REQUEST_QUEUE_SIZE = 1024/REQUEST_QUEUE_SIZE = 5/"
+    "parent_polls|timeout|1 3 0 2 2|let go.*[0-9] seconds|s/^        switch \(fork\(\)\) \{/        struct pollfd news = {connection, POLLIN, 0};\n        if (poll(\&news, 1, 2000) < 1) {\n            close(connection);\n            continue;\n        }\n&/; s/^#include <netinet.in.h>/&\n#include <poll.h>/"
     "queue_of_five|shutdown|1 2 2 2 1 2||s/REQUEST_QUEUE_SIZE = 1024/REQUEST_QUEUE_SIZE = 5/"
     "still_listens|shutdown|1 2 0 2 0 2|somebody listens still|s/^    if \(close\(listener\) == -1\) perror\(\"close\"\); .. from now on.*//"
     "one_too_many|limit|1 0 0 0 0 0|children: 9|s/MAX_CHILDREN = 8/MAX_CHILDREN = 9/"
