@@ -82,12 +82,17 @@ for method, body, chunked in (("GET", None, False), ("HEAD", None, False), ("POS
     done
 }
 
+# listens_at PATH: is that socket there, and not only bound, before listen(2)? (HAProxy gives it its name afterwards.)
+listens_at() {
+    [ -S "$1" ] && ! awk -v path="$1" '$NF == path && $4 == "00000000" { bound = 1 } END { exit !bound }' /proc/net/unix
+}
+
 # proxy NAME COMMAND...: starts a proxy, and waits for its socket.
 proxy() {
     local name=$1
     shift
     PATH=$PATH:/usr/sbin background "$@"
-    expect_soon "$name listens at $LAB_DIR/proxy/socket: $(tail -n 3 "$BACKGROUND_OUT")" "$BACKGROUND_OUT" test -S "$LAB_DIR/proxy/socket"
+    expect_soon "$name listens at $LAB_DIR/proxy/socket: $(tail -n 3 "$BACKGROUND_OUT")" "$BACKGROUND_OUT" listens_at "$LAB_DIR/proxy/socket"
     PROXY_OUT=$BACKGROUND_OUT
 }
 
