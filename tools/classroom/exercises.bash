@@ -10,13 +10,13 @@ CLASS_AT=tools/classroom/upto # in a hand-out: the exercise that the class is at
 # read_exercises: sets NAMES to the names of the exercises in their order and, for each of them, NUMBER, TITLE, BASE,
 # SOLUTION; returns 1 where there is none.
 read_exercises() {
-    local file name number title base solution step
+    local file name number title base solution
     NAMES=()
     declare -gA NUMBER=() TITLE=() BASE=() SOLUTION=()
     local -A order=()
     for file in "$EXERCISES"/*/exercise; do
         if [ ! -e "$file" ]; then return 1; fi
-        number='' title='' base='' solution='' step=''
+        number='' title='' base='' solution=''
         # shellcheck source=/dev/null
         . "$file"
         name=${file%/exercise} name=${name##*/}

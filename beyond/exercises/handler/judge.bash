@@ -9,9 +9,19 @@ installed() {
     expect_handled "when it waits for its first client"
 }
 
-# has_reported PID STATUS: does a line of the output have these numbers, in this order?
+# end_child COMMAND...: CHILD ends of it while the server is stopped; BEFORE is then what has been printed so far, in bytes, for
+# nobody can report a child before it has ended.
+end_child() {
+    freeze
+    "$@"
+    expect_soon "the child, which the stopped server cannot ask about" "$LOOK_AT_DEAD" is_gone "$CHILD"
+    BEFORE=$(stat -c %s "$SERVER_OUT")
+    kill -CONT "$SERVER_PID"
+}
+
+# has_reported PID STATUS: does a line of the output since then have these numbers, in this order?
 has_reported() {
-    grep -aEq "(^|[^0-9])$1[^0-9](.*[^0-9])?$2([^0-9]|\$)" "$SERVER_OUT"
+    tail -c +$((BEFORE + 1)) "$SERVER_OUT" | grep -aEq "(^|[^0-9])$1[^0-9](.*[^0-9])?$2([^0-9]|\$)"
 }
 wanted_has_reported() {
     echo "a line with the child's PID, $1${CONFINE:+" (processes in the sandbox have small numbers)"}, and then the status, $2"
@@ -62,7 +72,7 @@ reports() {
     local child
     some_clients
     child=$(number_within "$CHILD") # what the server itself calls it
-    ask "$client"
+    end_child ask "$client"
     expect_greeting "$client" "a client"
     expect_report "$child" 0 "when a child has ended as it should"
 }
@@ -71,7 +81,7 @@ killed() {
     local child
     some_clients
     child=$(number_within "$CHILD")
-    kill -KILL "$CHILD"
+    end_child kill -KILL "$CHILD"
     expect_report "$child" 9 "when a child has been killed by signal 9"
 }
 
