@@ -160,7 +160,9 @@ server_status() {
 # read_state PID: sets STATE to its state letter (proc(5): R, S, D, T, Z ...), to "-" when there is no such
 # process.
 read_state() {
-    if { read -r STATE <"/proc/$1/stat"; } 2>/dev/null; then
+    STATE=''
+    { IFS= read -rd '' STATE <"/proc/$1/stat"; } 2>/dev/null || true # all of it: a process's name may have a line end
+    if [ -n "$STATE" ]; then
         STATE=${STATE##*) }
         STATE=${STATE%% *}
     else
@@ -201,8 +203,9 @@ zombies_of() {
 
 # Prints the parent of process $1, nothing when there is no such process.
 parent_of() {
-    local stat
-    if { read -r stat <"/proc/$1/stat"; } 2>/dev/null; then
+    local stat=''
+    { IFS= read -rd '' stat <"/proc/$1/stat"; } 2>/dev/null || true
+    if [ -n "$stat" ]; then
         read -r _ stat _ <<<"${stat##*) }"
         echo "$stat"
     fi
