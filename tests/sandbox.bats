@@ -193,7 +193,7 @@ is_over() {
     expect_soon "the first one has begun" "$BACKGROUND_OUT" grep -q user "$BACKGROUND_OUT"
     read -r _ user <"$BACKGROUND_OUT"
     expect "its account" '' "$(getent passwd "$user")" "is_unused"
-    judged -- bash -c '$CONFINE id -u; $CONFINE id -G; echo "$CONFINE_USER"'
+    judged -- bash -c '"$CONFINE" id -u; "$CONFINE" id -G; echo "$CONFINE_USER"'
     expect "the second one's user and groups" "${lines[2]} ${lines[2]}" "${lines[0]} ${lines[1]}" "become in tools/classroom/confine"
     expect "whether it is the first one's" no "$([ "${lines[2]}" = "$user" ] && echo yes || echo no)" "reserve_user"
     kill "$BACKGROUND_PID"
@@ -353,6 +353,14 @@ the server did not say \"Serving HTTP on port N ...\" in its first line: /submis
     expect "the exit status of the sandbox" 137 "$status" "PROCESSOR in tools/classroom/sandbox"
     expect "what it says" 'sandbox: the processes together took more than 3 s of processor time, so it was ended' "$stderr" \
         "processor_time"
+    expect_gone
+}
+
+@test "attack: a process whose name has a line end is seen all the same, and so is its time" {
+    needs_sandbox
+    attack -c 3 -e PROBE_SECONDS=100 -- hide_name
+    expect "the exit status of the sandbox" 137 "$status" "processor_time in tools/classroom/sandbox"
+    expect "what it says" 'sandbox: the processes together took more than 3 s of processor time, so it was ended' "$stderr" "processor_time"
     expect_gone
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 #
 # How the judge starts a program that it does not trust. To be sourced after tools/lab.bash. In the sandbox
-# (tools/classroom/sandbox) CONFINE holds the prefix that confines a program, tools/classroom/confine; elsewhere it
+# (tools/classroom/sandbox) CONFINE holds the path of what confines a program, tools/classroom/confine; elsewhere it
 # is empty, and then start_confined is start_server.
 #
 #   start_confined COMMAND...    as start_server: SERVER_PID is the process of COMMAND itself, behind all prefixes
@@ -23,14 +23,14 @@ start_confined() {
         start_server "$@"
         return
     fi
-    local status=0 words prefix
-    read -ra words <<<"$CONFINE"
+    local status=0 said prefix
     CONFINED_INFO=$LAB_DIR/confined.${#LAB_SERVERS[@]}
     : >"$CONFINED_INFO"
     # (Exported for the prefix alone: the program behind it gets another environment. What is said of it is for the
     # one who wrote it, and says nothing of prefixes.)
-    CONFINE_INFO=$CONFINED_INFO start_server "${words[@]}" "$@" 2>"$CONFINED_INFO.err" || status=$?
-    sed "s@ ${CONFINE//@/\\@} @ @" "$CONFINED_INFO.err" >&2
+    CONFINE_INFO=$CONFINED_INFO start_server "$CONFINE" "$@" 2>"$CONFINED_INFO.err" || status=$?
+    said=$(<"$CONFINED_INFO.err")
+    [ -z "$said" ] || printf '%s\n' "${said//" $CONFINE "/ }" >&2
     prefix=$SERVER_PID
     if find_confined; then
         LAB_BEHIND[SERVER_PID]=$prefix
