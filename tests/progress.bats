@@ -165,9 +165,19 @@ has_program() {
     if [ -e "exercises/$1.c" ]; then echo yes; else echo no; fi
 }
 
+# class_at NAME: this is a hand-out for a class that is at that exercise.
+class_at() {
+    echo "$1" >tools/classroom/upto
+    echo "begin $1" >"beyond/exercises/$1/begin.c"
+}
+# solve NAME...: the student's programs for these are right.
+solve() {
+    local name
+    for name; do echo "solved $name" >"exercises/$name.c"; done
+}
+
 @test "progress: in a hand-out for a class at an exercise it begins there; what is before it is taken for done" {
-    echo two >tools/classroom/upto
-    echo begin two >beyond/exercises/two/begin.c
+    class_at two
     progress
     expect "the status" 0 "$status" "$stderr"
     expect_match "what is said of the first" '^ 1  one        taken for done  The exercise one' "${lines[0]}" is_done
@@ -175,32 +185,29 @@ has_program() {
     expect_match "what is passed, and what is next" '0 of 3 passed, 1 taken for done\..*Next: two\. ' "$output" choose
     expect "what the second begins with" "begin two" "$(<exercises/two.c)" begin
     expect "whether the first has been begun" no "$(has_program one)" choose
-    echo "solved two" >exercises/two.c
+    solve two
     progress
     expect_match "what is next, with that one passed" '1 of 3 passed, 1 taken for done\..*Next: three\. ' "$output" choose
-    echo "solved three" >exercises/three.c
+    solve three
     progress
     expect_match "the end" '2 of 3 passed, 1 taken for done\..*There is no next one: .* but for what is taken for done\.$' "$output" choose
     expect "whether the first has been begun in the end" no "$(has_program one)" choose
 }
 
 @test "progress: in such a hand-out, too, one can do an earlier one; once begun it counts" {
-    echo two >tools/classroom/upto
-    echo begin two >beyond/exercises/two/begin.c
+    class_at two
     progress EX=one
     expect_match "what is next, when asked for" ' 1  one        0 of 10 .*0 of 3 passed\..*Next: one\. ' "$output" "$stderr"
     progress
     expect_match "what is next, when not" ' 1  one        0 of 10 .*Next: two\. ' "$output" choose
-    echo "solved two" >exercises/two.c
-    echo "solved three" >exercises/three.c
+    solve two three
     progress
     expect_match "what is next, when all the others are passed" '2 of 3 passed\..*Next: one\. ' "$output" choose
-    echo "solved one" >exercises/one.c
+    solve one
     progress
     expect_match "the end" '3 of 3 passed\..*There is no next one' "$output" choose
     rm exercises/*
-    echo three >tools/classroom/upto
-    echo begin three >beyond/exercises/three/begin.c
+    class_at three
     progress
     expect_match "what is next in a later hand-out" '0 of 3 passed, 2 taken for done\..*Next: three\. ' "$output" read_class
 }
